@@ -1,0 +1,121 @@
+// Package dialect says what a login dialect is: the wire format of one public
+// login API, whose clients exist and cannot be changed. It also reads request
+// bodies strictly, which every dialect needs.
+//
+// A dialect knows the session service and its own wire format, and nothing of
+// stores, clocks, loggers or other dialects. Each has a package below this one
+// and a line in package table.
+package dialect
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/session"
+)
+
+// Dialect answers one login API at one base path.
+type Dialect interface {
+	// Routes lists the paths that it answers; the gateway sends it every
+	// request below them, whatever the method.
+	Routes() []Route
+	// ServeHTTP answers one of its own calls. It never panics on input and
+	// always writes a body in the dialect's shape.
+	ServeHTTP(w http.ResponseWriter, r *http.Request)
+	// Refuse answers a guarded request that was refused, in the shape that
+	// the dialect's clients expect. Cache-Control is already set.
+	Refuse(w http.ResponseWriter, r *http.Request, refusal Refusal)
+}
+
+// Route is a path that a dialect answers, and all below it.
+type Route struct {
+	Path string
+	// Fold matches without regard to ASCII case.
+	Fold bool
+	// Exact leaves out what is below Path.
+	Exact bool
+}
+
+// Refusal is why a guarded request was refused.
+type Refusal struct {
+	Err *auth.Error
+	// Credential is what was presented, for the dialects that name it in the
+	// answer; its Kind is "" where nothing was.
+	Credential bearer.Credential
+}
+
+// Kind describes a dialect before it is configured.
+type Kind struct {
+	// Name is the word in the Caddyfile; Base the path where none is given.
+	Name, Base string
+	// TTL is the life of a token where none is configured.
+	TTL time.Duration
+	// Credentials are what its clients send on proxied calls, in order of
+	// trial. Given the configuration, since options can rename them.
+	Credentials func(Config) []bearer.Spec
+	// Yields lists the pairs where a bad credential of the first kind counts
+	// as absent beside a good one of the second.
+	Yields [][2]auth.CredentialKind
+	// Shared says which of the shared options it can honour, with the reason
+	// for each that it cannot: an option in the map is refused.
+	Refused map[string]string
+	// Options are its own.
+	Options []Option
+	// Form is how its opaque tokens look.
+	Form func(random [16]byte) string
+	// Remember is how long an expired token is told apart from an unknown
+	// one, given the configuration; nil is not at all.
+	Remember func(Config) time.Duration
+	// New builds it. cfg has passed Check.
+	New func(cfg Config, s *session.Service) (Dialect, error)
+}
+
+// Config is one login block.
+type Config struct {
+	// Base is the base path without a trailing slash.
+	Base string
+	// TTL and Idle are lives; 0 is the dialect's default and none.
+	TTL, Idle time.Duration
+	// Format is "opaque", "jwt" or "" for the dialect's default.
+	Format string
+	// MaxBody bounds a body in bytes; 0 is 64 KiB.
+	MaxBody int64
+	// CORS lists the origins that may call from a browser.
+	CORS []string
+	// Options are the dialect's own, by name, with their arguments.
+	Options map[string][]string
+}
+
+// DefaultMaxBody bounds a login body where nothing else is configured. It
+// stops a caller without credentials from filling memory.
+const DefaultMaxBody = 64 << 10
+
+// Option is an option of one dialect inside its login block.
+type Option struct {
+	Name string
+	// Usage names the arguments, e.g. "<status>"; "" for a bare flag.
+	Usage string
+	// Check returns an error that says what is wrong with the arguments.
+	Check func(args []string) error
+}
+
+// Flag reports whether a bare option is set.
+func (c Config) Flag(name string) bool { _, ok := c.Options[name]; return ok }
+
+// Arg returns the first argument of an option, def without it.
+func (c Config) Arg(name, def string) string {
+	if args := c.Options[name]; len(args) > 0 {
+		return args[0]
+	}
+	return def
+}
+
+// BodyLimit returns MaxBody or its default.
+func (c Config) BodyLimit() int64 {
+	if c.MaxBody > 0 {
+		return c.MaxBody
+	}
+	return DefaultMaxBody
+}
