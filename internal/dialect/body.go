@@ -26,26 +26,22 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
+	c := http.NewResponseController(w)
+	timed := c.SetReadDeadline(time.Now().Add(bodyTime)) == nil
 	if r.ContentLength > limit {
 		return nil, auth.Fail(auth.Malformed, auth.ReasonTooLarge, nil)
 	}
-	defer limitReadTime(w)()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		return nil, bodyError(err)
 	}
-	return body, nil
-}
-
-// limitReadTime sets the deadline for reading and returns what lifts it: a
-// deadline that stays would end the request's context when it passes. Writers
-// without deadlines (tests) go without.
-func limitReadTime(w http.ResponseWriter) (lift func()) {
-	c := http.NewResponseController(w)
-	if c.SetReadDeadline(time.Now().Add(bodyTime)) != nil {
-		return func() {}
+	if timed {
+		// A deadline that stays would end the request's context when it
+		// passes. Where the body was not read whole it does stay: the server
+		// reads the rest before it answers, and would wait for ever.
+		_ = c.SetReadDeadline(time.Time{})
 	}
-	return func() { _ = c.SetReadDeadline(time.Time{}) }
+	return body, nil
 }
 
 func bodyError(err error) error {

@@ -90,8 +90,9 @@ func TestParseObjectReadsWhatItMeans(t *testing.T) {
 }
 
 func TestNamesAreFoldedInASCIIOnly(t *testing.T) {
-	// encoding/json takes ſ (U+017F) for s and K (U+212A) for k.
-	o, err := ParseObject([]byte(`{"uſername":"a","toKen":"b","USERNAME":"c"}`), FoldNames)
+	// encoding/json takes U+017F, the long s, for s and U+212A, the Kelvin
+	// sign, for k.
+	o, err := ParseObject([]byte("{\"u\u017fername\":\"a\",\"to\u212aen\":\"b\",\"USERNAME\":\"c\"}"), FoldNames)
 	if err != nil {
 		t.Fatal(err)
 	}
