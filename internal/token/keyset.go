@@ -1,0 +1,190 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+)
+
+const (
+	// KeyRefresh is how often the signing keys are read again: for this long
+	// a node may still sign with a key that another retired, and verify with
+	// one that another deleted.
+	KeyRefresh = time.Minute
+	// missCoolDown is how long a kid that was not found is remembered. It
+	// stops tokens of a deleted key, sent again and again, from becoming
+	// queries.
+	missCoolDown = 5 * time.Second
+	// failCoolDown is how long a failed read is remembered, so that callers
+	// do not queue up behind a store that is out of reach.
+	failCoolDown = time.Second
+)
+
+// keySet is the signing keys as they were read. It never changes.
+type keySet struct {
+	read     time.Time
+	byHeader map[string]*signingKey
+	// active is the newest key that signs, by use.
+	active map[string]*signingKey
+}
+
+// reload reads the keys from the store. Callers hold the turn. A failure is
+// given to those who ask again within [failCoolDown], unless it was only that
+// the caller went away.
+func (s *Signers) reload(ctx context.Context) (*keySet, error) {
+	if s.failure != nil && within(s.now().Sub(s.failed), failCoolDown) {
+		return nil, s.failure
+	}
+	set, err := s.load(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.failure, s.failed = err, s.now()
+		}
+		return nil, err
+	}
+	s.failure = nil
+	s.set.Store(set)
+	return set, nil
+}
+
+func (s *Signers) load(ctx context.Context) (*keySet, error) {
+	read := s.now()
+	rows, err := s.keys.SigningKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	set := &keySet{read: read, byHeader: map[string]*signingKey{}, active: map[string]*signingKey{}}
+	ids := map[string]bool{}
+	for _, row := range rows {
+		if ids[row.ID] {
+			return nil, auth.Fail(auth.Internal, "", fmt.Errorf("two signing keys have the id %q", row.ID))
+		}
+		ids[row.ID] = true
+		if row.Use != UseToken && row.Use != UseTextDates {
+			continue
+		}
+		k := openSigningKey(row, s.ring)
+		set.byHeader[k.header] = k
+		if k.active { // rows come oldest first
+			set.active[k.use] = k
+		}
+	}
+	return set, nil
+}
+
+// within reports whether since is less than bound. A clock that was set back
+// makes it negative, which is not.
+func within(since, bound time.Duration) bool { return since >= 0 && since < bound }
+
+// current returns the keys, reading them where that was never done or too
+// long ago. While one caller reads again the others go on with what is known,
+// and so does everyone while the store is out of reach: a key is no verdict,
+// the session behind the token is still looked up.
+func (s *Signers) current(ctx context.Context) (*keySet, error) {
+	set := s.set.Load()
+	if set == nil {
+		return s.first(ctx)
+	}
+	if within(s.now().Sub(set.read), KeyRefresh) {
+		return set, nil
+	}
+	select {
+	case s.turn <- struct{}{}:
+	default:
+		return set, nil
+	}
+	defer s.done()
+	if fresh, err := s.reload(ctx); err == nil {
+		return fresh, nil
+	}
+	return set, nil
+}
+
+// first reads the keys for the first time. Callers wait for one another, each
+// no longer than its own context.
+func (s *Signers) first(ctx context.Context) (*keySet, error) {
+	if err := s.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.done()
+	if set := s.set.Load(); set != nil {
+		return set, nil
+	}
+	return s.reload(ctx)
+}
+
+// missing looks for the key of a header that is not among the known ones. Only
+// ids made under our key ring get here; each asks the store once per
+// [missCoolDown], so neither forged ids nor a burst of one id become a burst of
+// queries. nil is a key that is not there.
+func (s *Signers) missing(ctx context.Context, header, id string) (*signingKey, error) {
+	if err := s.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.done()
+	if k := s.set.Load().byHeader[header]; k != nil {
+		return k, nil
+	}
+	if within(s.now().Sub(s.missed[id]), missCoolDown) {
+		return nil, nil
+	}
+	set, err := s.reload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k := set.byHeader[header]
+	if k == nil {
+		s.missed[id] = s.now()
+	}
+	return k, nil
+}
+
+// take waits for the turn to read the store.
+func (s *Signers) take(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return auth.Fail(auth.Unavailable, auth.ReasonTimeout, ctx.Err())
+	}
+}
+
+func (s *Signers) done() { <-s.turn }
+
+// signer returns the key that signs for use, and makes it where there is none.
+// Of two nodes that make one at once the store lets one win; both then read
+// the winner's.
+func (s *Signers) signer(ctx context.Context, use string) (*signingKey, error) {
+	set, err := s.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if k := set.active[use]; k != nil {
+		return k, k.broken
+	}
+	if err := s.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.done()
+	if k := s.set.Load().active[use]; k != nil {
+		return k, k.broken
+	}
+	row, err := newSigningKey(DefaultAlgorithm, use, s.ring, s.now())
+	if err != nil {
+		return nil, err
+	}
+	err = s.keys.InsertSigningKey(ctx, row, true)
+	if err != nil && auth.CodeOf(err) != auth.Conflict {
+		return nil, err
+	}
+	if set, err = s.reload(ctx); err != nil {
+		return nil, err
+	}
+	if k := set.active[use]; k != nil {
+		return k, k.broken
+	}
+	return nil, auth.Fail(auth.Internal, "", errors.New("the store has no signing key after one was added"))
+}
