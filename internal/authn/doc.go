@@ -1,0 +1,13 @@
+// Package authn turns a presented credential into a verdict: through a cache
+// of positive verdicts, else by verifying a signature and looking up rows.
+//
+// The cache is kept honest by the store's change feed. A verdict carries the
+// stamps of all that it rests on (session, account, key, tenants); a change
+// moves a stamp, and every verdict that carries it is void from that instant,
+// at the cost of one addition per change and one comparison per stamp and hit.
+// A lookup that raced with a change is not cached, and callers that come after
+// the change do not join it. A feed that falls silent ends the trust in all
+// verdicts after max_staleness.
+//
+// What a site allows is not decided here: a verdict says who the caller is.
+package authn

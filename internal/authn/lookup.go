@@ -1,0 +1,213 @@
+package authn
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/forward"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+// keySubject begins the subject of a key that belongs to no account. No
+// account id does: those are UUIDs.
+const keySubject = "key:"
+
+// lookup is one credential on its way to a verdict: what was found so far and
+// the tags that the verdict will rest on.
+type lookup struct {
+	*Resolver
+	realm string
+	now   time.Time
+	p     auth.Principal
+	tags  []tag
+	allow [][]netip.Prefix
+}
+
+func (r *Resolver) lookup(ctx context.Context, realm string, c bearer.Credential) (*Verdict, []tag, error) {
+	l := &lookup{Resolver: r, realm: realm, now: r.now()}
+	l.p = auth.Principal{Realm: realm, Credential: c.Kind, Permissions: auth.AllPermissions}
+	l.tags = append(l.tags, tag{kind: store.AllChanged})
+	if err := l.read(ctx, c); err != nil {
+		return nil, nil, err
+	}
+	p := &l.p
+	return &Verdict{Principal: p, Identity: forward.NewIdentity(p), allowed: l.allow}, l.tags, nil
+}
+
+func (l *lookup) read(ctx context.Context, c bearer.Credential) error {
+	switch c.Kind {
+	case auth.Bearer, auth.Query, auth.Body:
+		return l.token(ctx, c.Token, false)
+	case auth.APIKey, auth.Basic:
+		return l.key(ctx, c.Key)
+	case auth.KeyUserToken:
+		return l.triple(ctx, c)
+	}
+	return auth.Fail(auth.Internal, auth.ReasonUnsupported, nil)
+}
+
+func (l *lookup) on(kind store.ChangeKind, id string) {
+	l.tags = append(l.tags, tag{kind, l.realm, id})
+}
+
+func refused(reason auth.Reason) error { return auth.Fail(auth.InvalidCredential, reason, nil) }
+
+// absent makes [auth.NotFound] of a row that a credential names the refusal of
+// that credential, and leaves every other error.
+func absent(err error) error {
+	if auth.CodeOf(err) == auth.NotFound {
+		return refused(auth.ReasonUnknown)
+	}
+	return err
+}
+
+// token follows a token to its session and the account behind it. slotted
+// says which of the two kinds of session is meant: one that fills a slot (one
+// per user and entity) stands in for a user token only where a caller says so.
+func (l *lookup) token(ctx context.Context, text string, slotted bool) error {
+	s, err := l.session(ctx, text)
+	if err != nil {
+		return err
+	}
+	if s.Kind != store.AccessToken || !s.Retired.IsZero() || (s.Slot != "") != slotted {
+		return refused(auth.ReasonUnknown)
+	}
+	if !l.now.Before(s.Expires) || (s.Idle > 0 && !l.now.Before(s.Updated.Add(s.Idle))) {
+		return refused(auth.ReasonExpired)
+	}
+	l.on(store.SessionChanged, s.ID)
+	l.p.TokenID, l.p.Dialect, l.p.Expires = s.ID, s.Dialect, s.Expires
+	l.p.Scopes, l.p.Unit = s.Scopes, s.Unit
+	if s.KeyID != 0 {
+		if err := l.sessionKey(ctx, s); err != nil {
+			return err
+		}
+	}
+	return l.subject(ctx, s.Subject, s.Tenant)
+}
+
+// session finds the row of a token. A JWT is verified and then found by its
+// token ID, and must be the very text that was issued: so a revoked one stays
+// revoked however it is spelled.
+func (l *lookup) session(ctx context.Context, text string) (store.Session, error) {
+	d := auth.DigestOf(text)
+	ref := store.SessionRef{Digest: d}
+	if l.signers != nil && l.signers.Ours(text) {
+		claims, err := l.signers.Verify(ctx, l.realm, text)
+		if err != nil {
+			return store.Session{}, err
+		}
+		ref = store.SessionRef{ID: claims.ID}
+	}
+	s, err := l.rows.Sessions.Session(ctx, l.realm, ref)
+	if err != nil {
+		return s, absent(err)
+	}
+	if !s.Digest.Equal(d) {
+		return s, refused(auth.ReasonSignature)
+	}
+	return s, nil
+}
+
+// sessionKey checks the key that a token was obtained with: a token dies with
+// its key and may do no more than it.
+func (l *lookup) sessionKey(ctx context.Context, s store.Session) error {
+	k, err := l.rows.Keys.Key(ctx, l.realm, s.KeyID)
+	if err != nil {
+		return absent(err)
+	}
+	return l.useKey(k)
+}
+
+func (l *lookup) key(ctx context.Context, text string) error {
+	k, err := l.rows.Keys.KeyByDigest(ctx, l.realm, auth.DigestOf(text))
+	if err != nil {
+		return absent(err)
+	}
+	if err := l.useKey(k); err != nil {
+		return err
+	}
+	l.p.Scopes = k.Scopes
+	subject := k.Account
+	if subject == "" {
+		subject = keySubject + strconv.FormatInt(k.ID, 10)
+	}
+	return l.subject(ctx, subject, k.Tenant)
+}
+
+// useKey refuses a key that no longer counts, and takes over what it limits.
+func (l *lookup) useKey(k store.Key) error {
+	if !k.Revoked.IsZero() {
+		return refused(auth.ReasonRevoked)
+	}
+	if !k.Expires.IsZero() && !l.now.Before(k.Expires) {
+		return refused(auth.ReasonExpired)
+	}
+	l.on(store.KeyChanged, strconv.FormatInt(k.ID, 10))
+	l.p.KeyID, l.p.Permissions = k.ID, k.Permissions
+	if !k.Expires.IsZero() && (l.p.Expires.IsZero() || k.Expires.Before(l.p.Expires)) {
+		l.p.Expires = k.Expires
+	}
+	l.restrict(k.Addresses)
+	_ = l.rows.Keys.TouchKey(context.Background(), l.realm, k.ID, l.now) // written late; losing one costs nothing
+	return nil
+}
+
+func (l *lookup) restrict(list []netip.Prefix) {
+	if len(list) > 0 {
+		l.allow = append(l.allow, list)
+	}
+}
+
+// triple reads apikey + userid + token, or apikey + entity token: all parts
+// must be genuine and agree with each other.
+func (l *lookup) triple(ctx context.Context, c bearer.Credential) error {
+	text, slotted := c.Token, false
+	if c.Entity != "" {
+		text, slotted = c.Entity, true
+	}
+	k, err := l.rows.Keys.KeyByDigest(ctx, l.realm, auth.DigestOf(c.Key))
+	if err != nil {
+		return absent(err)
+	}
+	if err := l.token(ctx, text, slotted); err != nil {
+		return err
+	}
+	if !l.belongs(k) {
+		return refused(auth.ReasonMismatch)
+	}
+	if !slotted {
+		if err := l.sameUser(ctx, c.User); err != nil {
+			return err
+		}
+	}
+	return l.useKey(k)
+}
+
+// belongs reports whether the key may stand beside the token: of the same
+// account or none, and of a tenant that the token is good in or none.
+func (l *lookup) belongs(k store.Key) bool {
+	if k.Account != "" && k.Account != l.p.Subject {
+		return false
+	}
+	if k.Tenant == "" {
+		return k.Account != "" || k.Gateway
+	}
+	return slices.ContainsFunc(l.p.Tenants, func(t auth.TenantRef) bool { return t.ID == k.Tenant })
+}
+
+func (l *lookup) sameUser(ctx context.Context, ref string) error {
+	a, err := l.rows.Accounts.Account(ctx, l.realm, ref)
+	if err != nil {
+		return absent(err)
+	}
+	if a.ID != l.p.Subject {
+		return refused(auth.ReasonMismatch)
+	}
+	return nil
+}

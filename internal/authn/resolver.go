@@ -1,0 +1,132 @@
+package authn
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// The defaults of [Config].
+const (
+	DefaultCacheSize    = 100_000
+	DefaultMaxStaleness = 5 * time.Second
+	// lookupTimeout bounds a lookup, which outlives the request that began it.
+	lookupTimeout = 5 * time.Second
+)
+
+// Config is what a [Resolver] stands on.
+type Config struct {
+	Store store.Store
+	// Signers verify JWTs issued here; nil where none are.
+	Signers *token.Signers
+	Now     func() time.Time
+	// CacheSize is the most verdicts kept, MaxStaleness how long they are
+	// trusted while the change feed is silent; 0 is the default.
+	CacheSize    int
+	MaxStaleness time.Duration
+}
+
+// Resolver turns credentials into verdicts. Between New and Start it works
+// without a cache.
+type Resolver struct {
+	rows    store.Store
+	signers *token.Signers
+	now     func() time.Time
+	stamps  *stamps
+	cache   *cache
+	flights singleflight.Group
+	// trusted is until when, in Unix nanoseconds, the feed vouches.
+	trusted      atomic.Int64
+	maxStaleness time.Duration
+	hits, misses atomic.Uint64
+	feed         feed
+	cancel       func()
+	done         sync.WaitGroup
+}
+
+// New returns a resolver that is not yet following changes.
+func New(c Config) *Resolver {
+	s := newStamps()
+	size, stale := c.CacheSize, c.MaxStaleness
+	if size == 0 {
+		size = DefaultCacheSize
+	}
+	if stale == 0 {
+		stale = DefaultMaxStaleness
+	}
+	return &Resolver{
+		rows: c.Store, signers: c.Signers, now: c.Now,
+		stamps: s, cache: newCache(s, size), maxStaleness: stale,
+	}
+}
+
+// Resolve returns who presents c in a realm. Errors: [auth.InvalidCredential]
+// with a reason for audit, [auth.Unavailable] when the store is out of reach
+// or ctx ended.
+func (r *Resolver) Resolve(ctx context.Context, realm string, c bearer.Credential) (*Verdict, error) {
+	now := r.now().UnixNano()
+	k := keyOf(realm, c)
+	if now < r.trusted.Load() {
+		if v := r.cache.get(k, now); v != nil {
+			r.hits.Add(1)
+			return v, nil
+		}
+	}
+	r.misses.Add(1)
+	return r.fill(ctx, realm, c, k)
+}
+
+// fill looks up once for all who ask at the same time. The flight is named
+// after the generation too: who asks after a change must not be answered by a
+// lookup from before it.
+func (r *Resolver) fill(ctx context.Context, realm string, c bearer.Credential, k cacheKey) (*Verdict, error) {
+	gen := r.stamps.gen.Load()
+	flight := string(binary.BigEndian.AppendUint64(k[:], gen))
+	ch := r.flights.DoChan(flight, func() (result any, err error) {
+		// A panic in a flight's goroutine would end the process.
+		defer func() {
+			if p := recover(); p != nil {
+				result, err = nil, auth.Fail(auth.Internal, "", fmt.Errorf("panic in a lookup: %v", p))
+			}
+		}()
+		// The lookup serves others too: it does not end with this caller.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+		defer cancel()
+		v, tags, err := r.lookup(ctx, realm, c)
+		if err != nil {
+			return nil, err
+		}
+		r.cache.put(k, v, tags, gen)
+		return v, nil
+	})
+	select {
+	case res := <-ch:
+		if res.Err != nil {
+			return nil, res.Err
+		}
+		return res.Val.(*Verdict), nil
+	case <-ctx.Done():
+		return nil, auth.Fail(auth.Unavailable, auth.ReasonTimeout, ctx.Err())
+	}
+}
+
+// Stats are counters since the start; Entries is how many verdicts are held.
+type Stats struct {
+	Hits, Misses uint64
+	Entries      int64
+}
+
+// Stats returns the counters.
+func (r *Resolver) Stats() Stats {
+	return Stats{Hits: r.hits.Load(), Misses: r.misses.Load(), Entries: r.cache.entries.Load()}
+}

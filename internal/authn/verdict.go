@@ -1,0 +1,44 @@
+package authn
+
+import (
+	"net/netip"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/forward"
+)
+
+// Verdict is a verified caller with what every request of theirs needs. It is
+// shared between requests: nobody changes one.
+type Verdict struct {
+	Principal *auth.Principal
+	// Identity is what an upstream is told of the caller, worked out once.
+	Identity *forward.Identity
+	// allowed holds the allow-lists of the account and of the key.
+	allowed [][]netip.Prefix
+}
+
+// Admits reports whether the caller may come from this address. Each list that
+// is not empty must hold it.
+func (v *Verdict) Admits(a netip.Addr) bool {
+	for _, list := range v.allowed {
+		if len(list) > 0 && !Contains(list, a) {
+			return false
+		}
+	}
+	return true
+}
+
+// Restricted reports whether [Verdict.Admits] needs an address at all.
+func (v *Verdict) Restricted() bool { return len(v.allowed) > 0 }
+
+// Contains reports whether one of these prefixes holds the address; an IPv4
+// address in IPv6 form counts as what it is.
+func Contains(list []netip.Prefix, a netip.Addr) bool {
+	a = a.Unmap()
+	for _, p := range list {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
