@@ -1,0 +1,80 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/policy"
+)
+
+func TestAllow(t *testing.T) {
+	bound := &auth.Principal{
+		Tenant: "t1", TenantName: "Acme", Roles: []string{"staff"}, Scopes: auth.Scope{"read"}, Permissions: auth.Read | auth.Create,
+	}
+	roaming := &auth.Principal{Tenants: []auth.TenantRef{{ID: "t1", Name: "Acme"}, {ID: "t2", Name: "Bell"}}}
+	nobody := &auth.Principal{}
+	for name, c := range map[string]struct {
+		q       policy.Requirement
+		p       *auth.Principal
+		tenants []string
+		reason  auth.Reason // "" is allowed
+	}{
+		"an empty requirement allows anybody":              {policy.Requirement{}, nobody, nil, ""},
+		"one role of several is enough":                    {policy.Requirement{Roles: []string{"admin", "staff"}}, bound, nil, ""},
+		"no role of several is not":                        {policy.Requirement{Roles: []string{"admin", "root"}}, bound, nil, auth.ReasonRole},
+		"a role in another case is another role":           {policy.Requirement{Roles: []string{"Staff"}}, bound, nil, auth.ReasonRole},
+		"one scope of several is enough":                   {policy.Requirement{Scopes: []string{"write", "read"}}, bound, nil, ""},
+		"a missing scope is refused":                       {policy.Requirement{Scopes: []string{"write"}}, bound, nil, auth.ReasonScope},
+		"one permission of several is enough":              {policy.Requirement{Permissions: []auth.Permission{auth.Write, auth.Create}}, bound, nil, ""},
+		"a missing permission is refused":                  {policy.Requirement{Permissions: []auth.Permission{auth.Write}}, bound, nil, auth.ReasonPermission},
+		"no bits at all are nobody's permission":           {policy.Requirement{Permissions: []auth.Permission{0}}, bound, nil, auth.ReasonPermission},
+		"two bits of one value are both needed":            {policy.Requirement{Permissions: []auth.Permission{auth.Read | auth.Write}}, bound, nil, auth.ReasonPermission},
+		"a role does not make up for a scope":              {policy.Requirement{Roles: []string{"staff"}, Scopes: []string{"write"}}, bound, nil, auth.ReasonScope},
+		"a tenant by id":                                   {policy.Requirement{}, bound, []string{"t1"}, ""},
+		"a tenant by name":                                 {policy.Requirement{}, bound, []string{"Acme"}, ""},
+		"one tenant of several is enough":                  {policy.Requirement{}, bound, []string{"t9", "t1"}, ""},
+		"another tenant is refused":                        {policy.Requirement{}, bound, []string{"t2"}, auth.ReasonTenant},
+		"an empty tenant is nobody's":                      {policy.Requirement{}, nobody, []string{""}, auth.ReasonTenant},
+		"an empty tenant is not a bound caller's":          {policy.Requirement{}, bound, []string{""}, auth.ReasonTenant},
+		"a caller without a tenant is of none":             {policy.Requirement{}, nobody, []string{"t1"}, auth.ReasonTenant},
+		"a caller of several tenants is of each":           {policy.Requirement{}, roaming, []string{"Bell"}, ""},
+		"a caller of several tenants is of no other":       {policy.Requirement{}, roaming, []string{"t3"}, auth.ReasonTenant},
+		"a name in another case is another name by itself": {policy.Requirement{}, bound, []string{"ACME"}, auth.ReasonTenant},
+		"a name in another case is the same by comparison": {policy.Requirement{SameName: strings.EqualFold}, bound, []string{"ACME"}, ""},
+		"an id is never compared as a name is":             {policy.Requirement{SameName: strings.EqualFold}, bound, []string{"T1"}, auth.ReasonTenant},
+		"an unknown name is not like an empty one": {
+			policy.Requirement{SameName: func(string, string) bool { return true }},
+			&auth.Principal{Tenant: "t1"}, []string{"t2"}, auth.ReasonTenant,
+		},
+		"a bound credential is good in its tenant alone": {
+			policy.Requirement{}, &auth.Principal{Tenant: "t1", Tenants: roaming.Tenants}, []string{"t2"}, auth.ReasonTenant,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := c.q.Allow(c.p, c.tenants)
+			if c.reason == "" {
+				if err != nil {
+					t.Errorf("refused: %v", err)
+				}
+				return
+			}
+			if e := auth.AsError(err); e == nil || e.Code != auth.InsufficientScope || e.Reason != c.reason {
+				t.Errorf("got %v, want insufficient_scope: %s", err, c.reason)
+			}
+		})
+	}
+}
+
+func TestAllowingAllocatesNothing(t *testing.T) {
+	p := &auth.Principal{Tenant: "t1", Roles: []string{"a", "b"}, Scopes: auth.Scope{"r"}, Permissions: auth.Read}
+	q := policy.Requirement{Roles: []string{"b"}, Scopes: []string{"r"}, Permissions: []auth.Permission{auth.Read}}
+	tenants := []string{"t1"}
+	if n := testing.AllocsPerRun(100, func() {
+		if q.Allow(p, tenants) != nil {
+			t.Error("refused")
+		}
+	}); n != 0 {
+		t.Errorf("allowing costs %v allocations", n)
+	}
+}
