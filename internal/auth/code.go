@@ -105,3 +105,6 @@ func AsError(err error) *Error {
 // CodeOf returns the class of err, [Internal] where nobody classified it.
 // err must not be nil.
 func CodeOf(err error) Code { return AsError(err).Code }
+
+// IsNotFound reports whether err says that a thing is absent; false for nil.
+func IsNotFound(err error) bool { return err != nil && CodeOf(err) == NotFound }

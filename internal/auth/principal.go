@@ -30,9 +30,12 @@ type Principal struct {
 	// Tenant and Unit are ids, "" where the credential is bound to none;
 	// TenantName is the tenant's name as typed.
 	Tenant, TenantName, Unit string
-	Roles                    []string
-	Scopes                   Scope
-	Permissions              Permission
+	// Tenants are those that the credential is good in: the one it is bound
+	// to, or all of the account's where it is bound to none.
+	Tenants     []TenantRef
+	Roles       []string
+	Scopes      Scope
+	Permissions Permission
 	// Credential is the kind that was presented, KeyID the API key behind it
 	// (0 for none) and TokenID the accessor of the session behind it ("" for
 	// none): safe to print, useless to a thief.
@@ -44,6 +47,9 @@ type Principal struct {
 	// Expires is when the credential ends; the zero time means never.
 	Expires time.Time
 }
+
+// TenantRef is a tenant by id and by name as typed.
+type TenantRef struct{ ID, Name string }
 
 // HasRole reports whether the caller has one of these roles.
 func (p *Principal) HasRole(names ...string) bool {

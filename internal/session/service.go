@@ -2,45 +2,99 @@ package session
 
 import (
 	"context"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/password"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/throttle"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// Deps is what every service of a process shares.
+type Deps struct {
+	Store    store.Store
+	Resolver *authn.Resolver
+	Hasher   *password.Hasher
+	Attempts *throttle.Attempts
+	Signers  *token.Signers
+	Now      func() time.Time
+	// Audit is told of every login and revocation; it must not block.
+	Audit func(context.Context, auth.Event)
+}
+
+// Config is one login block.
+type Config struct {
+	Realm, Dialect string
+	TTL, Idle      time.Duration
+	// Remember is how long an expired token is told apart from an unknown one.
+	Remember time.Duration
+	// JWT issues JWTs; else Form says how an opaque token looks.
+	JWT  bool
+	Form func(random [16]byte) string
+	// Attempts limits failed logins of one account; the zero value is the
+	// default, 5 in 5 minutes.
+	Attempts throttle.Limit
+}
+
+// The limits of failed logins.
+var (
+	DefaultAttempts = throttle.Limit{Events: 5, Window: 5 * time.Minute}
+	addressAttempts = throttle.Limit{Events: 100, Window: 5 * time.Minute}
 )
 
 // Service logs in and out for one login block.
-type Service struct{}
-
-// LoginPassword verifies a username (or email, or account id) and password
-// and issues a token.
-func (s *Service) LoginPassword(ctx context.Context, username string, password auth.Secret) (Issued, error) {
-	panic("being written")
+type Service struct {
+	*Deps
+	cfg Config
 }
 
-// LoginKey verifies a username and an API key of that account and issues a
-// token. Reason tells an unknown account ([auth.ReasonUnknown]) from a bad
-// key ([auth.ReasonMismatch]); both take the same work.
-func (s *Service) LoginKey(ctx context.Context, username string, key auth.Secret) (Issued, error) {
-	panic("being written")
+// New returns the service of one login block. d may be filled in later, but
+// before the first call.
+func New(d *Deps, c Config) *Service {
+	if c.Attempts == (throttle.Limit{}) {
+		c.Attempts = DefaultAttempts
+	}
+	return &Service{Deps: d, cfg: c}
 }
 
 // Resolve verifies the credential of one of the dialect's own calls. A token
-// of another dialect is [auth.InvalidCredential].
+// of another dialect is [auth.InvalidCredential]: a dialect's own calls accept
+// only its own.
 func (s *Service) Resolve(ctx context.Context, c bearer.Credential) (*auth.Principal, error) {
-	panic("being written")
+	v, err := s.Resolver.Resolve(ctx, s.cfg.Realm, c)
+	if err != nil {
+		return nil, err
+	}
+	if v.Principal.TokenID != "" && v.Principal.Dialect != s.cfg.Dialect {
+		return nil, auth.Fail(auth.InvalidCredential, auth.ReasonUnknown, nil)
+	}
+	if v.Restricted() && !v.Admits(Address(ctx)) {
+		return nil, auth.Fail(auth.InvalidCredential, auth.ReasonAddress, nil)
+	}
+	return v.Principal, nil
 }
 
 // Revoke withdraws a token of this dialect, at once and everywhere. A token
 // that is unknown, expired or of another dialect is left alone without error.
-func (s *Service) Revoke(ctx context.Context, token string) error { panic("being written") }
-
-// User returns the caller's account. [auth.NotFound] for a caller that is no
-// account.
-func (s *Service) User(ctx context.Context, p *auth.Principal) (User, error) {
-	panic("being written")
+func (s *Service) Revoke(ctx context.Context, text string) error {
+	row, err := s.Store.Sessions.Session(ctx, s.cfg.Realm, store.SessionRef{Digest: auth.DigestOf(text)})
+	if auth.IsNotFound(err) || (err == nil && row.Dialect != s.cfg.Dialect) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := s.Store.Sessions.RevokeSessions(ctx, s.cfg.Realm, store.SessionMatch{ID: row.ID}); err != nil {
+		return err
+	}
+	s.audit(ctx, auth.Event{Kind: auth.RevocationEvent, OK: true, Subject: row.Subject, TokenID: row.ID, KeyID: row.KeyID})
+	return nil
 }
 
-// ChangeUser changes the caller's account and returns what is stored then.
-// [auth.Conflict] where the email is taken, [auth.Malformed] where it is none.
-func (s *Service) ChangeUser(ctx context.Context, p *auth.Principal, c ProfileChange) (User, error) {
-	panic("being written")
+func (s *Service) audit(ctx context.Context, e auth.Event) {
+	e.Realm, e.Dialect, e.Address = s.cfg.Realm, s.cfg.Dialect, Address(ctx)
+	s.Audit(ctx, e)
 }

@@ -1,0 +1,199 @@
+package admin
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// NewKey is an API key to create.
+type NewKey struct {
+	// Account and Tenant are names or ids; a key has at least one of them or
+	// Gateway.
+	Account, Tenant   string
+	Gateway           bool
+	Name, Description string
+	// Permissions of 0 is read.
+	Permissions auth.Permission
+	Scopes      auth.Scope
+	// Expires of zero is never.
+	Expires   time.Time
+	Addresses []netip.Prefix
+	// Secret is a key that exists already; empty makes a new one.
+	Secret auth.Secret
+}
+
+// CreateKey adds an API key and returns it: it is not stored and cannot be
+// shown again.
+func (a *Admin) CreateKey(ctx context.Context, n NewKey) (store.Key, auth.Secret, error) {
+	row, err := a.keyRow(ctx, n)
+	if err != nil {
+		return row, auth.Secret{}, err
+	}
+	secret, err := fillSecret(&row, n.Secret)
+	if err != nil {
+		return row, auth.Secret{}, err
+	}
+	row.ID, err = a.Store.Keys.InsertKey(ctx, row)
+	if err != nil && auth.CodeOf(err) == auth.Conflict {
+		return row, auth.Secret{}, auth.Fail(auth.Conflict, "", errKeyKnown)
+	}
+	return row, secret, err
+}
+
+func (a *Admin) keyRow(ctx context.Context, n NewKey) (store.Key, error) {
+	row := store.Key{
+		Realm: a.Realm, Name: n.Name, Description: n.Description, Gateway: n.Gateway,
+		Scopes: n.Scopes, Permissions: n.Permissions, Addresses: n.Addresses,
+		Created: a.now(), Expires: store.Precise(n.Expires),
+	}
+	if row.Permissions == 0 {
+		row.Permissions = auth.Read
+	}
+	if err := a.checkKey(n); err != nil {
+		return row, err
+	}
+	if n.Account != "" {
+		owner, err := a.Account(ctx, n.Account)
+		if err != nil {
+			return row, err
+		}
+		row.Account = owner.ID
+	}
+	if n.Tenant != "" {
+		t, err := a.Tenant(ctx, n.Tenant)
+		if err != nil {
+			return row, err
+		}
+		row.Tenant = t.ID
+	}
+	return row, a.checkMember(ctx, row, n)
+}
+
+func (a *Admin) checkKey(n NewKey) error {
+	if n.Account == "" && n.Tenant == "" && !n.Gateway {
+		return invalid("a key needs an owner: an account, a tenant, or the gateway as a whole")
+	}
+	if n.Gateway && (n.Account != "" || n.Tenant != "") {
+		return invalid("a key of the whole gateway has no other owner")
+	}
+	if !n.Expires.IsZero() && !n.Expires.After(a.Now()) {
+		return invalid("the key would have expired already, at %s", n.Expires.UTC().Format(time.RFC3339))
+	}
+	return checkNames("scope", n.Scopes)
+}
+
+// checkMember refuses a key of an account in a tenant that it does not belong
+// to: such a key would never be good for anything.
+func (a *Admin) checkMember(ctx context.Context, row store.Key, n NewKey) error {
+	if row.Account == "" || row.Tenant == "" {
+		return nil
+	}
+	all, err := a.Store.Memberships.MembershipsOf(ctx, a.Realm, row.Account)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		if m.Tenant == row.Tenant {
+			return nil
+		}
+	}
+	return invalid("account %q is no member of tenant %q", n.Account, n.Tenant)
+}
+
+// fillSecret mints a key, or takes one that exists, and notes what may be kept
+// of it.
+func fillSecret(row *store.Key, given auth.Secret) (auth.Secret, error) {
+	secret := given
+	if given.Empty() {
+		secret, row.Prefix, row.LastFour = token.NewKey()
+	} else {
+		var err error
+		if row.Prefix, row.LastFour, err = token.DescribeKey(given); err != nil {
+			return given, err
+		}
+	}
+	row.Digest = auth.DigestOf(secret.Reveal())
+	return secret, nil
+}
+
+// Key returns a key by id.
+func (a *Admin) Key(ctx context.Context, id int64) (store.Key, error) {
+	row, err := a.Store.Keys.Key(ctx, a.Realm, id)
+	return row, missingKey(err, id)
+}
+
+// RotateKey makes a new key with the owner, name, scopes and permissions of an
+// old one, which is good for overlap longer and then no more.
+func (a *Admin) RotateKey(ctx context.Context, id int64, overlap time.Duration) (store.Key, auth.Secret, error) {
+	old, err := a.Key(ctx, id)
+	if err != nil {
+		return old, auth.Secret{}, err
+	}
+	if !old.Revoked.IsZero() || (!old.Expires.IsZero() && !a.Now().Before(old.Expires)) {
+		return old, auth.Secret{}, invalid("key %d is revoked or expired; create a new one", id)
+	}
+	next := old
+	next.Created, next.LastUsed, next.Version, next.ClientSecret = a.now(), time.Time{}, 0, auth.Digest{}
+	secret, err := fillSecret(&next, auth.Secret{})
+	if err != nil {
+		return next, secret, err
+	}
+	if next.ID, err = a.Store.Keys.InsertKey(ctx, next); err != nil {
+		return next, secret, err
+	}
+	return next, secret, a.endKey(ctx, old, overlap)
+}
+
+// endKey ends a key now, or when the overlap is over.
+func (a *Admin) endKey(ctx context.Context, k store.Key, overlap time.Duration) error {
+	if overlap <= 0 {
+		k.Revoked = a.now()
+		return a.Store.Keys.UpdateKey(ctx, k)
+	}
+	end := store.Precise(a.Now().Add(overlap))
+	if k.Expires.IsZero() || end.Before(k.Expires) {
+		k.Expires = end
+	}
+	return a.Store.Keys.UpdateKey(ctx, k)
+}
+
+// RevokeKey withdraws a key, and with it every token that it obtained.
+func (a *Admin) RevokeKey(ctx context.Context, id int64) (store.Key, error) {
+	row, err := a.Key(ctx, id)
+	if err != nil || !row.Revoked.IsZero() {
+		return row, err
+	}
+	row.Revoked = a.now()
+	if err := a.Store.Keys.UpdateKey(ctx, row); err != nil {
+		return row, err
+	}
+	_, err = a.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{KeyID: id})
+	return row, err
+}
+
+// Keys calls yield with each key, of an account or tenant where one is named.
+func (a *Admin) Keys(ctx context.Context, account, tenant string, yield func(store.Key) error) error {
+	var f store.KeyFilter
+	if account != "" {
+		row, err := a.Account(ctx, account)
+		if err != nil {
+			return err
+		}
+		f.Account = row.ID
+	}
+	if tenant != "" {
+		t, err := a.Tenant(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		f.Tenant = t.ID
+	}
+	return pages(func(p store.Page) ([]store.Key, error) {
+		return a.Store.Keys.ListKeys(ctx, a.Realm, f, p)
+	}, yield)
+}

@@ -1,0 +1,37 @@
+package auth
+
+import "net/netip"
+
+// Event is one line of the audit log. It never holds a secret.
+type Event struct {
+	Kind    EventKind
+	Realm   string
+	Dialect string
+	// Name is the login name as it was sent, for a login of no account.
+	Name    string
+	Subject string
+	// TokenID is the accessor and KeyID the API key, where one is known.
+	TokenID string
+	KeyID   int64
+	// Credential is the kind that was presented to the guard.
+	Credential CredentialKind
+	// Code and Reason say why; both are meaningless where OK is set.
+	OK      bool
+	Code    Code
+	Reason  Reason
+	Address netip.Addr
+	// Method and Path are those of a guarded request; the path has no query.
+	Method, Path string
+	// Observed says that a refusal was only logged, not carried out.
+	Observed bool
+}
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of event.
+const (
+	LoginEvent      EventKind = "login"
+	RefusalEvent    EventKind = "refusal"
+	RevocationEvent EventKind = "revocation"
+)

@@ -1,0 +1,45 @@
+package dialect
+
+import "strings"
+
+// Covers reports whether a dialect that claims this route answers a path:
+// exactly it, or, unless Exact, one below it. Segments are compared whole:
+// /login does not cover /loginx.
+func (r Route) Covers(path string) bool {
+	if len(path) < len(r.Path) || !r.equal(path[:len(r.Path)], r.Path) {
+		return false
+	}
+	rest := path[len(r.Path):]
+	return rest == "" || (!r.Exact && (rest[0] == '/' || strings.HasSuffix(r.Path, "/")))
+}
+
+// Overlaps reports whether two routes claim a path in common.
+func (r Route) Overlaps(other Route) bool {
+	either := Route{Path: r.Path, Fold: r.Fold || other.Fold, Exact: r.Exact}
+	if either.Covers(other.Path) {
+		return true
+	}
+	either = Route{Path: other.Path, Fold: r.Fold || other.Fold, Exact: other.Exact}
+	return either.Covers(r.Path)
+}
+
+func (r Route) equal(a, b string) bool {
+	if !r.Fold {
+		return a == b
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// lower folds ASCII only: a route is ASCII, and no other character may stand
+// for one of its letters.
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

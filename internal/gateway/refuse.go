@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+)
+
+// refuser writes a refusal in one shape.
+type refuser func(http.ResponseWriter, *http.Request, dialect.Refusal)
+
+// Problem is the name of the shape of RFC 9457.
+const Problem = "problem"
+
+// chooseRefuser picks the shape of refusals: as configured, else that of the
+// only kind of dialect, else problem details.
+func (s *Site) chooseRefuser() (refuser, error) {
+	want := s.cfg.Errors
+	if want == "" {
+		want = s.onlyKind()
+	}
+	if want == Problem {
+		return s.refuseProblem, nil
+	}
+	for i := range s.logins {
+		if s.logins[i].kind.Name == want {
+			return s.logins[i].Refuse, nil
+		}
+	}
+	return nil, fmt.Errorf("errors %s: this site has no login %s", want, want)
+}
+
+func (s *Site) onlyKind() string {
+	name := ""
+	for _, l := range s.logins {
+		if name != "" && l.kind.Name != name {
+			return Problem
+		}
+		name = l.kind.Name
+	}
+	if name == "" {
+		return Problem
+	}
+	return name
+}
+
+var usualMethods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+
+// refuse answers, counts and audits a request that does not pass.
+func (s *Site) refuse(w http.ResponseWriter, r *http.Request, err error, got presented) error {
+	failure := auth.AsError(err)
+	s.count(Refused, reasonOf(failure))
+	s.auditRefusal(r, failure, got, false)
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	switch {
+	case failure.Reason == auth.ReasonMethod:
+		h.Set("Allow", strings.Join(append(slices.Clone(usualMethods), s.cfg.Methods...), ", "))
+		s.writeProblem(w, http.StatusMethodNotAllowed)
+	case errors.Is(failure, errEarlyData):
+		s.writeProblem(w, http.StatusTooEarly)
+	default:
+		s.refuser(w, r, dialect.Refusal{Err: failure, Credential: got.credential})
+	}
+	return nil
+}
+
+// refuseProblem answers with problem details (RFC 9457) and, where the caller
+// can do something about its credential, a challenge (RFC 6750 section 3).
+func (s *Site) refuseProblem(w http.ResponseWriter, _ *http.Request, refusal dialect.Refusal) {
+	if c := bearer.Challenge(refusal.Err.Code, s.cfg.Realm); c != "" {
+		w.Header().Set("WWW-Authenticate", c)
+	}
+	SetRetryAfter(w.Header(), refusal.Err)
+	s.writeProblem(w, Status(refusal.Err))
+}
+
+func (s *Site) writeProblem(w http.ResponseWriter, status int) {
+	body, err := json.Marshal(struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+	}{"about:blank", http.StatusText(status), status})
+	if err != nil {
+		return // three plain members always marshal
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// Status maps a refusal of the guard to its status. A fault of ours is never
+// the caller's: an unknown code is 500.
+func Status(e *auth.Error) int {
+	switch e.Code {
+	case auth.Unavailable:
+		return http.StatusServiceUnavailable
+	case auth.Malformed, auth.Conflict:
+		if e.Reason == auth.ReasonTooLarge {
+			return http.StatusRequestEntityTooLarge
+		}
+		return http.StatusBadRequest
+	case auth.NoCredential, auth.InvalidCredential:
+		return http.StatusUnauthorized
+	case auth.InsufficientScope:
+		return http.StatusForbidden
+	case auth.NotFound:
+		return http.StatusNotFound
+	case auth.Throttled:
+		return http.StatusTooManyRequests
+	case auth.Internal:
+		return http.StatusInternalServerError
+	}
+	return http.StatusInternalServerError
+}
+
+// SetRetryAfter says when to come back, in whole seconds of at least one,
+// where that helps.
+func SetRetryAfter(h http.Header, e *auth.Error) {
+	if e.Code != auth.Throttled && e.Code != auth.Unavailable {
+		return
+	}
+	seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
+	h.Set("Retry-After", strconv.Itoa(seconds))
+}

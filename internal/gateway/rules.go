@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/policy"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+// rule is a [Rule] with its patterns read.
+type rule struct {
+	paths []policy.Pattern
+	match func(*http.Request) (bool, error)
+}
+
+type requirement struct {
+	rule
+	policy.Requirement
+	tenants []string
+}
+
+func (s *Site) addRules() error {
+	for _, r := range s.cfg.Public {
+		built, err := newRule(r)
+		if err != nil {
+			return fmt.Errorf("public: %w", err)
+		}
+		s.public = append(s.public, built)
+	}
+	for _, r := range s.cfg.Require {
+		built, err := newRule(r.Rule)
+		if err != nil {
+			return fmt.Errorf("require: %w", err)
+		}
+		s.require = append(s.require, requirement{
+			rule: built,
+			Requirement: policy.Requirement{
+				Roles: r.Roles, Scopes: r.Scopes, Permissions: r.Permissions, SameName: sameTenant,
+			},
+			tenants: r.Tenants,
+		})
+	}
+	return nil
+}
+
+// sameTenant compares names of tenants as the store does.
+func sameTenant(a, b string) bool {
+	keyA, errA := store.TenantKey(a)
+	keyB, errB := store.TenantKey(b)
+	return errA == nil && errB == nil && keyA == keyB
+}
+
+func newRule(r Rule) (rule, error) {
+	built := rule{match: r.Match}
+	for _, text := range r.Paths {
+		p, err := policy.ParsePattern(text)
+		if err != nil {
+			return rule{}, err
+		}
+		built.paths = append(built.paths, p)
+	}
+	return built, nil
+}
+
+// isPublic reports whether a request needs no credential. Paths match exactly:
+// another spelling is not public.
+func (s *Site) isPublic(path string, r *http.Request) (bool, error) {
+	for i := range s.public {
+		ok, err := s.public[i].selects(policy.Pattern.Match, path, r)
+		if ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// selects reports whether the rule is about a request; one without paths and
+// matcher is about all.
+func (u *rule) selects(match func(policy.Pattern, string) bool, path string, r *http.Request) (bool, error) {
+	for _, p := range u.paths {
+		if match(p, path) {
+			return true, nil
+		}
+	}
+	if u.match != nil {
+		return u.match(r)
+	}
+	return len(u.paths) == 0, nil
+}
+
+// authorize holds a request against every requirement that is about it. Paths
+// match without regard to case: another spelling is no way around. p is nil
+// for an anonymous caller.
+func (s *Site) authorize(path string, r *http.Request, p *auth.Principal) error {
+	for i := range s.require {
+		q := &s.require[i]
+		about, err := q.selects(policy.Pattern.MatchFold, path, r)
+		if err != nil {
+			return auth.Fail(auth.Internal, "", err)
+		}
+		if !about {
+			continue
+		}
+		if p == nil {
+			return auth.Fail(auth.NoCredential, "", nil)
+		}
+		tenants, err := s.expandAll(r, q.tenants)
+		if err != nil {
+			return err
+		}
+		if err := q.Allow(p, tenants); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expandAll replaces the placeholders of templates. A value that is not known
+// allows nobody.
+func (s *Site) expandAll(r *http.Request, templates []string) ([]string, error) {
+	if len(templates) == 0 {
+		return nil, nil
+	}
+	values := make([]string, len(templates))
+	for i, t := range templates {
+		v, err := s.cfg.Hooks.Expand(r, t)
+		if err != nil {
+			return nil, auth.Fail(auth.InsufficientScope, auth.ReasonTenant, err)
+		}
+		values[i] = v
+	}
+	return values, nil
+}

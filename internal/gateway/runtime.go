@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/password"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/throttle"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// RuntimeConfig is what a [Runtime] stands on.
+type RuntimeConfig struct {
+	Store store.Store
+	Ring  *token.Ring
+	Now   func() time.Time
+	// MaxStaleness is how long verdicts are trusted while the change feed is
+	// silent; 0 is the default of package authn.
+	MaxStaleness time.Duration
+	Hashing      password.Options
+}
+
+// Runtime is what survives a change of the configuration.
+type Runtime struct {
+	Store    store.Store
+	Resolver *authn.Resolver
+	Hasher   *password.Hasher
+	Attempts *throttle.Attempts
+	Rates    *throttle.Rate
+	Signers  *token.Signers
+	Now      func() time.Time
+	cancel   func()
+	done     sync.WaitGroup
+}
+
+// NewRuntime starts following the store's changes and sweeping it. It owns the
+// store from now on.
+func NewRuntime(c RuntimeConfig) *Runtime {
+	signers := token.NewSigners(c.Store.SigningKeys, c.Ring, c.Now)
+	rt := &Runtime{
+		Store:    c.Store,
+		Hasher:   password.New(c.Hashing),
+		Attempts: throttle.NewAttempts(c.Now, 0),
+		Rates:    throttle.NewRate(c.Now, 0),
+		Signers:  signers,
+		Now:      c.Now,
+		Resolver: authn.New(authn.Config{
+			Store: c.Store, Signers: signers, Now: c.Now, MaxStaleness: c.MaxStaleness,
+		}),
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	rt.cancel = cancel
+	rt.Resolver.Start()
+	rt.done.Go(func() { rt.sweep(ctx) })
+	return rt
+}
+
+// Close stops what was started, waits for it and closes the store.
+func (rt *Runtime) Close() error {
+	rt.cancel()
+	rt.done.Wait()
+	rt.Resolver.Close()
+	return rt.Store.Close()
+}
+
+// The sweep removes few rows at a time, so that it is not seen in the latency
+// of logins, and comes back at once while there is more.
+const (
+	sweepRows     = 500
+	sweepPause    = 20 * time.Millisecond
+	sweepInterval = 5 * time.Second
+	// keepChanges is how long a node may be gone and still catch up.
+	keepChanges = 24 * time.Hour
+)
+
+func (rt *Runtime) sweep(ctx context.Context) {
+	timer := time.NewTimer(sweepInterval)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		timer.Reset(rt.sweepOnce(ctx))
+	}
+}
+
+// sweepOnce returns how long to wait before the next. An error is not told: a
+// store out of reach is seen by everyone else, and rows past their time are
+// already absent for readers.
+func (rt *Runtime) sweepOnce(ctx context.Context) time.Duration {
+	rows, err := rt.Store.Sessions.SweepSessions(ctx, sweepRows)
+	if err != nil {
+		return sweepInterval
+	}
+	changes, err := rt.Store.Changes.TrimChanges(ctx, rt.Now().Add(-keepChanges), sweepRows)
+	if err != nil || (rows < sweepRows && changes < sweepRows) {
+		return sweepInterval
+	}
+	return sweepPause
+}
