@@ -1,0 +1,136 @@
+// Package timedlogin speaks the login API of Aktion.NEXT: `POST login` trades
+// a login name and an API key for a token that lives seconds, in JSON or XML,
+// and later calls carry the token in the query. Its clients were built with
+// .NET's DataContract and XML serializers.
+//
+// The package owns that wire format and the numbers of its errors. What a key
+// is, when a token ends and who may try how often is for package session.
+package timedlogin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/session"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// The options of this dialect.
+const (
+	// optDistinct answers a bad key of a known login with an error number of
+	// its own (1004), as the page does, and so tells strangers which login
+	// names exist.
+	optDistinct = "distinct_key_error"
+	// optStrict reads and writes the two media types of the page only.
+	optStrict = "strict_media_types"
+	// optRemember is for how long an expired token is answered as expired
+	// (1001) and not as unknown (1000).
+	optRemember = "remember_expired"
+)
+
+const (
+	defaultTTL      = 20 * time.Second
+	defaultRemember = 10 * time.Minute
+	// maxRemember bounds the rows that expired tokens leave in the store:
+	// they are as many as all logins of that time.
+	maxRemember = 24 * time.Hour
+)
+
+// Kind describes the dialect.
+func Kind() dialect.Kind {
+	return dialect.Kind{
+		Name: "timed_login",
+		Base: "/login",
+		TTL:  defaultTTL,
+		Credentials: func(dialect.Config) []bearer.Spec {
+			return []bearer.Spec{{Kind: auth.Query, Name: tokenField, FoldName: true, Form: token.ParseGUID}}
+		},
+		Refused: map[string]string{
+			"idle":    "its tokens live for a fixed time after the login, used or not",
+			"format":  "its clients read the token as a GUID",
+			"openapi": "a description of this dialect is not served yet",
+		},
+		Options: []dialect.Option{
+			{Name: optDistinct, Check: noArguments},
+			{Name: optStrict, Check: noArguments},
+			{Name: optRemember, Usage: "<duration>", Check: checkRemember},
+		},
+		Form:     token.GUID,
+		Remember: remember,
+		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
+			return New(cfg, s)
+		},
+	}
+}
+
+// Service logs in for one login block.
+type Service interface {
+	// LoginKey verifies a login name and an API key of that account, and
+	// returns a token that is durable and lives for at least a second.
+	// An error is an [auth.Error]: [auth.InvalidCredential] with
+	// [auth.ReasonUnknown] or [auth.ReasonDisabled] for the login name, with
+	// [auth.ReasonAddress] for an address that is not on the account's list,
+	// told to those only who sent the right key, and with any other reason
+	// for the key; [auth.Throttled] for too many attempts.
+	LoginKey(ctx context.Context, username string, key auth.Secret) (session.Issued, error)
+}
+
+// New returns the dialect at cfg.Base. It refuses a base path that would take
+// the whole site, and a life that ExpireInSec, an int of whole seconds, cannot
+// say.
+func New(cfg dialect.Config, s Service) (*Dialect, error) {
+	if cfg.Base == "" || cfg.Base == "/" {
+		return nil, errors.New("the base path must not be the root of the site")
+	}
+	if ttl := cfg.TTL; ttl != 0 && (ttl < time.Second || ttl%time.Second != 0 || ttl > math.MaxInt32*time.Second) {
+		return nil, fmt.Errorf("ttl %v is not a number of whole seconds that fits into 32 bits", ttl)
+	}
+	cors, err := dialect.NewCORS(cfg.CORS, "Content-Type")
+	if err != nil {
+		return nil, err
+	}
+	return &Dialect{
+		base:     cfg.Base,
+		limit:    cfg.BodyLimit(),
+		distinct: cfg.Flag(optDistinct),
+		media:    newMedia(cfg.Flag(optStrict)),
+		cors:     cors,
+		service:  s,
+	}, nil
+}
+
+func noArguments(args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("takes no argument, got %q", args[0])
+	}
+	return nil
+}
+
+func checkRemember(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("takes one duration, got %d arguments", len(args))
+	}
+	d, err := time.ParseDuration(args[0])
+	if err != nil {
+		return fmt.Errorf("%q is not a duration", args[0])
+	}
+	if d < 0 || d > maxRemember {
+		return fmt.Errorf("%q is not between 0s and %v", args[0], maxRemember)
+	}
+	return nil
+}
+
+// remember is how long expired tokens are told apart. cfg has been checked.
+func remember(cfg dialect.Config) time.Duration {
+	d, err := time.ParseDuration(cfg.Arg(optRemember, defaultRemember.String()))
+	if err != nil {
+		return defaultRemember
+	}
+	return d
+}
