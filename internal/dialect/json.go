@@ -29,7 +29,7 @@ func (n Names) key(name string) string {
 	if n == ExactNames {
 		return name
 	}
-	return asciiLower(name)
+	return LowerASCII(name)
 }
 
 // SyntaxError says where and why a body is not the JSON that is wanted. Its
@@ -89,8 +89,9 @@ const (
 	objectValue
 )
 
-// asciiLower lowers the ASCII letters of s.
-func asciiLower(s string) string {
+// LowerASCII lowers the ASCII letters of s and leaves all else: the Kelvin sign
+// does not become a k, as it does for strings.ToLower.
+func LowerASCII(s string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			return r + 'a' - 'A'
