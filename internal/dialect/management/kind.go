@@ -1,0 +1,86 @@
+package management
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/session"
+)
+
+// The options of this dialect.
+const (
+	optionLoginKey      = "login_requires_key"
+	optionFailureStatus = "login_failure_status"
+	optionCredentials   = "credentials"
+	optionKeyHeader     = "key_header"
+)
+
+// Kind describes the dialect.
+func Kind() dialect.Kind {
+	return dialect.Kind{
+		Name:        "management",
+		Base:        "/v1/auth",
+		TTL:         30 * time.Minute,
+		Credentials: credentials,
+		Yields:      yields(),
+		Refused: map[string]string{
+			"idle":    "a management token has an absolute life: its clients know no idle expiry",
+			"openapi": "a description of this dialect is not served yet",
+		},
+		Options: options(),
+		Form:    func(random [16]byte) string { return base64.RawURLEncoding.EncodeToString(random[:]) },
+		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
+			return New(cfg, s)
+		},
+	}
+}
+
+func credentials(cfg dialect.Config) []bearer.Spec {
+	return []bearer.Spec{
+		{Kind: auth.Bearer},
+		{Kind: auth.APIKey, Name: cfg.Arg(optionKeyHeader, bearer.DefaultKeyHeader)},
+	}
+}
+
+// yields says that a bad Bearer beside a good key is accepted by the key.
+func yields() [][2]auth.CredentialKind {
+	return [][2]auth.CredentialKind{{auth.Bearer, auth.APIKey}}
+}
+
+func options() []dialect.Option {
+	return []dialect.Option{
+		{Name: optionLoginKey, Check: noArguments},
+		{Name: optionFailureStatus, Usage: "200|401", Check: oneOf("200", "401")},
+		{Name: optionCredentials, Usage: "both|either", Check: oneOf("both", "either")},
+		{Name: optionKeyHeader, Usage: "<name>", Check: checkKeyHeader},
+	}
+}
+
+func noArguments(args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%q is too much: it takes no argument", args[0])
+	}
+	return nil
+}
+
+func oneOf(words ...string) func([]string) error {
+	return func(args []string) error {
+		if len(args) != 1 || !slices.Contains(words, args[0]) {
+			return fmt.Errorf("one of %q is wanted, not %q", words, args)
+		}
+		return nil
+	}
+}
+
+func checkKeyHeader(args []string) error {
+	if len(args) != 1 {
+		return errors.New("the name of one header field is wanted")
+	}
+	return bearer.Spec{Kind: auth.APIKey, Name: args[0]}.Check()
+}
