@@ -74,3 +74,14 @@ func (f *fixture) since(t *testing.T, after int64) []store.Change {
 	ok(t, err)
 	return changes
 }
+
+// count returns how often the recorder was told of that id.
+func (r *recorder) count(id string) int {
+	n := 0
+	for _, c := range r.all() {
+		if c.ID == id {
+			n++
+		}
+	}
+	return n
+}
