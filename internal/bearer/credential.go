@@ -1,9 +1,13 @@
 package bearer
 
-import "github.com/gatehouse-auth/gatehouse/internal/auth"
+import (
+	"fmt"
 
-// Credential is what one source of a request presented, unverified. It must
-// not be printed: its members are secrets.
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+)
+
+// Credential is what one source of a request presented, unverified. Its
+// members are secrets: whatever prints it gets the kind and [auth.Redacted].
 type Credential struct {
 	Kind auth.CredentialKind
 	// Token is the token of Bearer, Query, Body and KeyUserToken.
@@ -23,6 +27,9 @@ type Spec struct {
 	// Name is the header of APIKey (default x-api-key), the parameter of
 	// Query or the member of Body; unused for the other kinds.
 	Name string
+	// FoldName matches the name of a parameter or member in any ASCII case.
+	// Two spellings of it are two values. Header names always do.
+	FoldName bool
 	// Form returns the canonical form of a token, and whether it is one at
 	// all; nil takes every text as it is. A token of the wrong form is
 	// [auth.Malformed].
@@ -30,3 +37,11 @@ type Spec struct {
 	// MaxBody bounds what is read of a body to find a member; 0 is 64 KiB.
 	MaxBody int64
 }
+
+// Format prints the kind and [auth.Redacted], whatever the verb.
+func (c Credential) Format(f fmt.State, _ rune) { _, _ = f.Write(c.redacted()) }
+
+// MarshalText returns the same as [Credential.Format], for JSON and loggers.
+func (c Credential) MarshalText() ([]byte, error) { return c.redacted(), nil }
+
+func (c Credential) redacted() []byte { return []byte(string(c.Kind) + " " + auth.Redacted) }

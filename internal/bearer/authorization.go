@@ -1,0 +1,105 @@
+package bearer
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+)
+
+const authorization = "Authorization"
+
+// readBearer returns the token of an Authorization field (RFC 6750 section
+// 2.1): the scheme in any case, one space, b64token characters.
+func readBearer(r *http.Request) (string, error) {
+	text, err := schemeValue(r, "bearer")
+	if err != nil || text == "" {
+		return "", err
+	}
+	if len(text) > MaxValue {
+		return "", tooLong()
+	}
+	if !isB64Token(text) {
+		return "", invalid(auth.ReasonForm)
+	}
+	return text, nil
+}
+
+// readBasic returns the username of an Authorization field (RFC 7617). The
+// colon may be missing and the password is ignored, since public clients leave
+// them out; the base64 is taken strictly, so that a key has one spelling.
+func readBasic(r *http.Request) (string, error) {
+	text, err := schemeValue(r, "basic")
+	if err != nil || text == "" {
+		return "", err
+	}
+	if len(text) > MaxValue {
+		return "", tooLong()
+	}
+	if strings.ContainsAny(text, "\r\n") { // which the decoder would skip
+		return "", malformed(auth.ReasonForm)
+	}
+	var space [512]byte
+	pair, err := strictBase64.AppendDecode(space[:0], []byte(text))
+	if err != nil {
+		return "", malformed(auth.ReasonForm)
+	}
+	key, _, _ := strings.Cut(string(pair), ":")
+	if key == "" {
+		return "", malformed(auth.ReasonForm)
+	}
+	return key, nil
+}
+
+var strictBase64 = base64.StdEncoding.Strict()
+
+// schemeValue returns what follows the scheme and one space, "" where another
+// scheme or none was used. Two Authorization fields are malformed whatever
+// their schemes: which of them an upstream would read is anyone's guess.
+func schemeValue(r *http.Request, scheme string) (string, error) {
+	fields := r.Header[authorization]
+	if len(fields) == 0 {
+		return "", nil
+	}
+	if len(fields) > 1 {
+		return "", malformed(auth.ReasonDuplicate)
+	}
+	if !hasScheme(fields[0], scheme) {
+		return "", nil
+	}
+	rest := fields[0][len(scheme):]
+	if len(rest) < 2 || rest[0] != ' ' {
+		return "", malformed(auth.ReasonForm)
+	}
+	return rest[1:], nil
+}
+
+// hasScheme reports whether an Authorization value uses this scheme, whatever
+// follows it.
+func hasScheme(value, scheme string) bool {
+	return len(value) >= len(scheme) && strings.EqualFold(value[:len(scheme)], scheme) &&
+		(len(value) == len(scheme) || !isTokenChar(value[len(scheme)]))
+}
+
+// isB64Token tells the characters of a b64token (RFC 6750 section 2.1):
+// letters, digits, -._~+/ and then padding.
+func isB64Token(text string) bool {
+	body := strings.TrimRight(text, "=")
+	for i := range len(body) {
+		if c := body[i]; !isAlnum(c) && strings.IndexByte("-._~+/", c) < 0 {
+			return false
+		}
+	}
+	return body != ""
+}
+
+func isAlnum(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// isTokenChar tells the characters of a token (RFC 9110 section 5.6.2), which
+// schemes and field names are made of.
+func isTokenChar(c byte) bool {
+	return isAlnum(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}

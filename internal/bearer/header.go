@@ -1,0 +1,86 @@
+package bearer
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+)
+
+// The headers of APIKey, where none is configured, and of KeyUserToken, in
+// canonical form: requests are searched without making a name canonical first.
+const (
+	defaultHeader = "X-Api-Key"
+	headerKey     = "Apikey"
+	headerUser    = "Userid"
+	headerToken   = "Token"
+	headerEntity  = "Entity-Authentication-Token"
+)
+
+func (s Spec) header() string {
+	if s.Name == "" {
+		return defaultHeader
+	}
+	return http.CanonicalHeaderKey(s.Name) // allocates only where it changes
+}
+
+// readHeader returns the key in the header of APIKey. Any text is a key that
+// can be looked up, so nothing but its length is judged here.
+func (s Spec) readHeader(r *http.Request) (string, error) { return single(r.Header, s.header()) }
+
+// single returns the value of a field that must not stand twice.
+func single(h http.Header, name string) (string, error) {
+	values := h[name]
+	switch len(values) {
+	case 0:
+		return "", nil
+	case 1:
+		return values[0], nil
+	}
+	return "", malformed(auth.ReasonDuplicate)
+}
+
+// readTriple reads apikey + userid + token, or apikey + entity token. Some of
+// the parts without the others are a wrong credential, not a missing one. All
+// that was sent is handed on beside an entity token, for whoever verifies it
+// to compare.
+func (s Spec) readTriple(r *http.Request) (c Credential, present bool, err error) {
+	c.Kind = auth.KeyUserToken
+	parts := [...]struct {
+		name string
+		into *string
+	}{{headerKey, &c.Key}, {headerUser, &c.User}, {headerToken, &c.Token}, {headerEntity, &c.Entity}}
+	for _, p := range parts {
+		text, err := single(r.Header, p.name)
+		if err != nil {
+			return Credential{}, false, err
+		}
+		if len(text) > MaxValue {
+			return Credential{}, false, tooLong()
+		}
+		*p.into = text
+		present = present || text != ""
+	}
+	if !present {
+		return Credential{}, false, nil
+	}
+	if c.Key == "" || c.Entity == "" && (c.User == "" || c.Token == "") {
+		return Credential{}, false, invalid(auth.ReasonMismatch)
+	}
+	return s.formTriple(c)
+}
+
+// formTriple brings the token into its canonical form.
+func (s Spec) formTriple(c Credential) (Credential, bool, error) {
+	token, err := s.canonical(c.Token, nil)
+	if err != nil {
+		return Credential{}, false, err
+	}
+	c.Token = token
+	return c, true, nil
+}
+
+// namesUser reports whether a request carries parts of KeyUserToken other than
+// the key, which alone could be meant for APIKey.
+func namesUser(h http.Header) bool {
+	return len(h[headerUser]) > 0 || len(h[headerToken]) > 0 || len(h[headerEntity]) > 0
+}
