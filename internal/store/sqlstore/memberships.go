@@ -1,0 +1,50 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+const (
+	putMembership = `INSERT INTO memberships (realm, account, tenant, unit, roles) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (realm, account, tenant) DO UPDATE SET unit = excluded.unit, roles = excluded.roles`
+	deleteMembership = `DELETE FROM memberships WHERE realm = ? AND account = ? AND tenant = ?`
+	membershipsOf    = `SELECT realm, account, tenant, unit, roles FROM memberships
+		WHERE realm = ? AND account = ? ORDER BY tenant`
+)
+
+// PutMembership implements [store.Memberships]. [auth.NotFound] without the
+// account or the tenant.
+func (d *database) PutMembership(ctx context.Context, m store.Membership) error {
+	if err := m.Check(); err != nil {
+		return err
+	}
+	roles := listText(m.Roles)
+	return d.writeWhole(ctx, "put_membership", func(t *tx) error {
+		if _, err := t.exec(putMembership, m.Realm, m.Account, m.Tenant, m.Unit, roles); err != nil {
+			return err
+		}
+		return t.record(m.Realm, store.SubjectChanged, m.Account)
+	})
+}
+
+// DeleteMembership implements [store.Memberships].
+func (d *database) DeleteMembership(ctx context.Context, realm, account, tenant string) error {
+	return d.writeWhole(ctx, "delete_membership", func(t *tx) error {
+		if _, err := t.exec(deleteMembership, realm, account, tenant); err != nil {
+			return err
+		}
+		return t.record(realm, store.SubjectChanged, account)
+	})
+}
+
+// MembershipsOf implements [store.Memberships].
+func (d *database) MembershipsOf(ctx context.Context, realm, account string) ([]store.Membership, error) {
+	return many(ctx, d, "memberships", readMembership, membershipsOf, realm, account)
+}
+
+func readMembership(r scanner) (m store.Membership, err error) {
+	err = r.Scan(&m.Realm, &m.Account, &m.Tenant, &m.Unit, (*stringsColumn)(&m.Roles))
+	return m, err
+}

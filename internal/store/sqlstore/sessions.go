@@ -1,0 +1,204 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+const (
+	insertSession = `INSERT INTO sessions (` + sessionColumns + `)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	selectSession = `SELECT ` + sessionColumns + ` FROM sessions WHERE realm = ? AND keep > ? AND `
+
+	sessionByDigest = selectSession + `digest = ?`
+	sessionByID     = selectSession + `id = ?`
+	sessionBySlot   = selectSession + `slot <> '' AND slot = ?`
+
+	// What stands in the way of a row, although it no longer counts.
+	clearDigest = `DELETE FROM sessions WHERE realm = ? AND digest = ? AND keep <= ?`
+	clearID     = `DELETE FROM sessions WHERE realm = ? AND id = ? AND keep <= ?`
+	clearSlot   = `DELETE FROM sessions WHERE realm = ? AND slot <> '' AND slot = ? AND expires <= ? AND id <> ?`
+
+	updateSession = `UPDATE sessions SET (` + sessionColumns + `)
+		= (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		WHERE realm = ? AND id = ? AND version = ? AND keep > ?`
+	countSession = `SELECT COUNT(*) FROM sessions WHERE realm = ? AND id = ? AND keep > ?`
+
+	// By keep, the oldest first: many sweeps meet no row twice.
+	sweepSessions = `DELETE FROM sessions WHERE row_id IN
+		(SELECT row_id FROM sessions WHERE keep <= ? ORDER BY keep LIMIT ?)`
+)
+
+// InsertSession implements [store.Sessions].
+func (d *database) InsertSession(ctx context.Context, rows ...store.Session) error {
+	encoded, err := encodeSessions(rows)
+	if err != nil {
+		return err
+	}
+	return d.write(ctx, "insert_session", func(t *tx) error { return t.insertSessions(encoded) })
+}
+
+// insertSessions adds all or none. One row is one statement, which needs no
+// savepoint: the common case.
+func (t *tx) insertSessions(rows []sessionRow) error {
+	if len(rows) == 1 {
+		return t.insertSession(rows[0])
+	}
+	return t.whole(func() error {
+		for _, r := range rows {
+			if err := t.insertSession(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// insertSession adds a row. Only when something is in its way is looked
+// whether that still counts.
+func (t *tx) insertSession(r sessionRow) error {
+	_, err := t.exec(insertSession, r.values...)
+	if err == nil || t.writer.flavour.classify(err) != faultConflict {
+		return err
+	}
+	return t.whole(func() error {
+		if err := t.clearWay(r, ""); err != nil {
+			return err
+		}
+		_, err := t.exec(insertSession, r.values...)
+		return err
+	})
+}
+
+// clearWay removes rows that hold r's id or digest beyond their Keep, or its
+// slot beyond their Expires. In the slot, self may stay.
+func (t *tx) clearWay(r sessionRow, self string) error {
+	now := millis(t.now)
+	if _, err := t.exec(clearDigest, r.realm, r.digest, now); err != nil {
+		return err
+	}
+	if _, err := t.exec(clearID, r.realm, r.id, now); err != nil {
+		return err
+	}
+	_, err := t.exec(clearSlot, r.realm, r.slot, now, self)
+	return err
+}
+
+// Session implements [store.Sessions].
+func (d *database) Session(ctx context.Context, realm string, by store.SessionRef) (store.Session, error) {
+	query, value, ok := sessionBy(by)
+	if !ok {
+		return store.Session{}, malformed("a session is named by one of digest, id and slot")
+	}
+	return one(ctx, d, "session", readSession, query, realm, millis(store.Precise(d.now())), value)
+}
+
+// sessionBy returns the query for by and what it takes; ok is false unless
+// exactly one member is set.
+func sessionBy(by store.SessionRef) (query string, value any, ok bool) {
+	switch {
+	case by == store.SessionRef{}:
+		return "", nil, false
+	case by == store.SessionRef{Digest: by.Digest}:
+		return sessionByDigest, by.Digest[:], true
+	case by == store.SessionRef{ID: by.ID}:
+		return sessionByID, by.ID, true
+	case by == store.SessionRef{Slot: by.Slot}:
+		return sessionBySlot, by.Slot, true
+	}
+	return "", nil, false
+}
+
+// ExchangeSession implements [store.Sessions].
+func (d *database) ExchangeSession(ctx context.Context, old store.Session, next ...store.Session) error {
+	version := old.Version
+	old.Version++
+	rows, err := encodeSessions(append([]store.Session{old}, next...))
+	if err != nil {
+		return err
+	}
+	return d.writeWhole(ctx, "exchange_session", func(t *tx) error {
+		if err := t.replaceSession(rows[0], version); err != nil {
+			return err
+		}
+		if err := t.insertSessions(rows[1:]); err != nil {
+			return err
+		}
+		return t.record(old.Realm, store.SessionChanged, old.ID)
+	})
+}
+
+// replaceSession puts r in the place of its row of that version. As with an
+// insert, what is in its way is looked at when there is something.
+func (t *tx) replaceSession(r sessionRow, version int64) error {
+	now := millis(t.now)
+	update := func() error {
+		n, err := t.exec(updateSession, append(slices.Clip(r.values), r.realm, r.id, version, now)...)
+		if err == nil && n == 0 {
+			return t.lost(countSession, r.realm, r.id, now)
+		}
+		return err
+	}
+	err := update()
+	if err == nil || t.writer.flavour.classify(err) != faultConflict {
+		return err
+	}
+	if err := t.clearWay(r, r.id); err != nil {
+		return err
+	}
+	return update()
+}
+
+// SweepSessions implements [store.Sessions].
+func (d *database) SweepSessions(ctx context.Context, limit int) (int, error) {
+	if err := step(limit); err != nil {
+		return 0, err
+	}
+	return result(ctx, d, "sweep_sessions", func(t *tx) (int, error) {
+		n, err := t.exec(sweepSessions, millis(t.now), limit)
+		return int(n), err
+	})
+}
+
+// sessionRow is a session on its way into the table.
+type sessionRow struct {
+	realm, id, slot string
+	digest          []byte
+	values          []any // in the order of sessionColumns
+}
+
+func encodeSessions(rows []store.Session) ([]sessionRow, error) {
+	encoded := make([]sessionRow, len(rows))
+	for i, s := range rows {
+		if err := s.Check(); err != nil {
+			return nil, err
+		}
+		encoded[i] = encodeSession(s)
+	}
+	return encoded, nil
+}
+
+const sessionColumns = `realm, id, digest, sealed, dialect, kind, subject, identity, associate, key_id, tenant, unit,
+	scopes, flags, slot, family, issued, updated, expires, idle, retired, keep, version`
+
+func encodeSession(s store.Session) sessionRow {
+	digest := s.Digest[:]
+	return sessionRow{
+		realm: s.Realm, id: s.ID, slot: s.Slot, digest: digest,
+		values: []any{
+			s.Realm, s.ID, digest, blob(s.Sealed), s.Dialect, string(s.Kind), s.Subject, s.Identity, s.Associate,
+			s.KeyID, s.Tenant, s.Unit, listText(s.Scopes), listText(s.Flags), s.Slot, s.Family, millis(s.Issued),
+			millis(s.Updated), millis(s.Expires), s.Idle.Milliseconds(), millis(s.Retired), millis(s.Keep), s.Version,
+		},
+	}
+}
+
+func readSession(r scanner) (s store.Session, err error) {
+	err = r.Scan(&s.Realm, &s.ID, (*digestColumn)(&s.Digest), &s.Sealed, &s.Dialect, (*string)(&s.Kind), &s.Subject,
+		&s.Identity, &s.Associate, &s.KeyID, &s.Tenant, &s.Unit, (*stringsColumn)(&s.Scopes), (*stringsColumn)(&s.Flags),
+		&s.Slot, &s.Family, (*timeColumn)(&s.Issued), (*timeColumn)(&s.Updated), (*timeColumn)(&s.Expires),
+		(*durationColumn)(&s.Idle), (*timeColumn)(&s.Retired), (*timeColumn)(&s.Keep), &s.Version)
+	return s, err
+}

@@ -1,0 +1,188 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+//go:embed migrations/sqlite/*.sql
+var sqliteFiles embed.FS
+
+// busyTimeout is how long, in milliseconds, a statement waits for a lock that
+// another process holds. Callers who cannot wait that long have a context.
+const busyTimeout = "busy_timeout(5000)"
+
+var (
+	// Each commit is synced: less has been seen to lose answered writes and
+	// to revive revoked tokens. The log is moved into the file every 4,000
+	// pages (16 MiB), four times the default, since a burst of logins touches
+	// many index pages again and again.
+	writerPragmas = []string{
+		busyTimeout, "foreign_keys(1)", "synchronous(FULL)", "wal_autocheckpoint(4000)",
+		"journal_size_limit(67108864)", "cache_size(-16384)",
+	}
+	readerPragmas = []string{busyTimeout, "query_only(1)", "cache_size(-4096)"}
+)
+
+// sqliteFlavour returns what is particular to SQLite.
+func sqliteFlavour() *flavour {
+	files, err := fs.Sub(sqliteFiles, "migrations/sqlite")
+	if err != nil {
+		panic(err) // the path is a constant
+	}
+	return &flavour{
+		migrations: files,
+		begin:      "BEGIN IMMEDIATE",
+		rebind:     asIs,
+		foreign: `SELECT COUNT(*) FROM sqlite_master
+			WHERE NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations')`,
+		sequence: `SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'changes'`,
+		version:  `PRAGMA data_version`,
+		classify: classifySQLite,
+	}
+}
+
+// OpenSQLite opens the store in the file at path. A file that is not there is
+// made, for its owner only, and so is its folder. The schema is brought up to
+// date; any number of processes may open one file at the same time. An error
+// is one sentence that names the file. ctx bounds the opening only.
+func OpenSQLite(ctx context.Context, path string, o Options) (store.Store, error) {
+	d, err := openSQLite(ctx, path, sqliteFlavour(), o)
+	if err != nil {
+		return store.Store{}, err
+	}
+	return d.store(), nil
+}
+
+// openSQLite opens a store with more pragmas for the connection that writes.
+func openSQLite(ctx context.Context, path string, f *flavour, o Options, extra ...string) (*database, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("the store %q has no absolute path: %w", path, err)
+	}
+	if err := createFile(path); err != nil {
+		return nil, err
+	}
+	p, err := openPools(path, append(writerPragmas[:len(writerPragmas):len(writerPragmas)], extra...))
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	o = o.withDefaults()
+	err = errors.Join(prepare(ctx, f, p.writer, o.Now()), ownerOnly(path))
+	if err != nil {
+		return nil, explain(path, errors.Join(err, p.readers.Close(), p.writer.Close()))
+	}
+	return newDatabase(f, p, o), nil
+}
+
+// openPools returns the connections to a file; none is open yet.
+func openPools(path string, pragmas []string) (p pools, err error) {
+	if p.writer, err = sql.Open("sqlite", dataSource(path, pragmas)); err != nil {
+		return p, err
+	}
+	p.writer.SetMaxOpenConns(1)
+	if p.readers, err = sql.Open("sqlite", dataSource(path, readerPragmas)); err != nil {
+		return p, err
+	}
+	// One more than can be busy: the feed holds on to its own.
+	n := min(max(2*runtime.GOMAXPROCS(0), 4), 16) + 1
+	p.readers.SetMaxOpenConns(n)
+	p.readers.SetMaxIdleConns(n)
+	return p, nil
+}
+
+// dataSource names a file and what is set on each connection to it. The path
+// is escaped, so that no character of it reads as a parameter.
+func dataSource(path string, pragmas []string) string {
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: url.Values{"_pragma": pragmas}.Encode()}
+	return u.String()
+}
+
+// createFile makes the file and its folder where they are missing: SQLite
+// gives its other files the permissions of the first.
+func createFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("the folder of the store %s cannot be made: %w", path, err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("the store %s cannot be opened for reading and writing: %w", path, err)
+	}
+	return f.Close()
+}
+
+// ownerOnly takes the file from everybody who is neither its owner nor of its
+// group: it holds password hashes.
+func ownerOnly(path string) error {
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		at, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if mode := at.Mode().Perm(); mode&0o007 != 0 {
+			if err := os.Chmod(name, mode&^0o007); err != nil {
+				return fmt.Errorf("everybody can read it and that cannot be changed: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// classifySQLite says what an error of the driver means.
+func classifySQLite(err error) fault {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return faultStore
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+		return faultConflict
+	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return faultAbsent
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_TOOBIG:
+		return faultSize
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE:
+		return faultOurs
+	}
+	return faultStore
+}
+
+// explain says in one sentence why the file at path cannot be a store.
+func explain(path string, err error) error {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return fmt.Errorf("the store %s cannot be opened: %w", path, err)
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("the file %s is not a database: name another, or move it away", path)
+	case sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("the store %s is damaged: restore it from a backup: %w", path, err)
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("the store %s cannot be opened: its folder must be writable: %w", path, err)
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("the disk that holds the store %s is full: %w", path, err)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return fmt.Errorf("the store %s is locked by another process: %w", path, err)
+	}
+	return fmt.Errorf("the store %s cannot be opened (code %s): %w", path, strconv.Itoa(e.Code()), err)
+}

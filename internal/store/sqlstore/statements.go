@@ -1,0 +1,63 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+)
+
+// preparer is a [sql.DB], whose statements run on any of its connections, or
+// a [sql.Conn], whose statements run there.
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// statements prepares each query once and keeps it. Queries are constants, or
+// are put together from few parts, so that there are few.
+type statements struct {
+	on     preparer
+	rebind func(string) string
+
+	mu       sync.RWMutex
+	prepared map[string]*sql.Stmt
+}
+
+func newStatements(on preparer, rebind func(string) string) *statements {
+	return &statements{on: on, rebind: rebind, prepared: make(map[string]*sql.Stmt)}
+}
+
+// of returns the statement of a query.
+func (s *statements) of(ctx context.Context, query string) (*sql.Stmt, error) {
+	s.mu.RLock()
+	st := s.prepared[query]
+	s.mu.RUnlock()
+	if st != nil {
+		return st, nil
+	}
+	return s.prepare(ctx, query)
+}
+
+func (s *statements) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.prepared[query]; st != nil {
+		return st, nil
+	}
+	st, err := s.on.PrepareContext(ctx, s.rebind(query))
+	if err != nil {
+		return nil, err
+	}
+	s.prepared[query] = st
+	return st, nil
+}
+
+// close lets go of all statements. Their connections are closed afterwards,
+// which reports what matters.
+func (s *statements) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.prepared {
+		_ = st.Close()
+	}
+	clear(s.prepared)
+}

@@ -1,0 +1,139 @@
+package sqlstore
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+const (
+	// touchEvery is how late a stamp is written at most, as long as the
+	// store works.
+	touchEvery = time.Second
+	// maxTouches bounds the stamps that wait; beyond it they are lost.
+	maxTouches = 16384
+)
+
+// stampQuery is the statement that writes one kind of stamp; it takes the
+// instant, the realm and the id.
+type stampQuery string
+
+// row names the row that a stamp belongs to. id is text or an integer.
+type row struct {
+	query stampQuery
+	realm string
+	id    any
+}
+
+type stamp struct {
+	row row
+	at  int64
+}
+
+// touches are the stamps that wait to be written, one for each row: the last.
+// They ride on the commits that others cause, once in [touchEvery].
+type touches struct {
+	mu      sync.Mutex
+	waiting map[row]int64
+	writing map[row]int64
+	since   time.Time // when the first of waiting came
+}
+
+func newTouches() *touches {
+	return &touches{waiting: make(map[row]int64), writing: make(map[row]int64)}
+}
+
+// add notes a stamp and reports whether it is the first that waits.
+func (t *touches) add(r row, at store.Time) (first bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, known := t.waiting[r]; !known && len(t.waiting) >= maxTouches {
+		return false
+	}
+	if first = len(t.waiting) == 0; first {
+		t.since = time.Now()
+	}
+	t.waiting[r] = millis(at)
+	return first
+}
+
+// last returns the stamp of a row that is not written yet.
+func (t *touches) last(r row) (at store.Time, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, ok := t.waiting[r]
+	if !ok {
+		n, ok = t.writing[r]
+	}
+	return fromMillis(n), ok
+}
+
+// due returns how long the stamps that wait may wait on; ok is false where
+// there are none.
+func (t *touches) due() (d time.Duration, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return touchEvery - time.Since(t.since), len(t.waiting) > 0
+}
+
+// take returns the stamps that are due, all of them with now, at most a
+// batch. The rest stays due.
+func (t *touches) take(now bool) []stamp {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.waiting) == 0 || !now && time.Since(t.since) < touchEvery {
+		return nil
+	}
+	stamps := make([]stamp, 0, min(len(t.waiting), maxBatch))
+	for r, at := range t.waiting {
+		if len(stamps) == maxBatch {
+			break
+		}
+		stamps = append(stamps, stamp{r, at})
+		t.writing[r] = at
+		delete(t.waiting, r)
+	}
+	return stamps
+}
+
+// settle ends what take began. Stamps that were not written wait again,
+// unless there is a later one.
+func (t *touches) settle(done bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !done && len(t.writing) > 0 {
+		t.since = time.Now()
+		for r, at := range t.writing {
+			if _, later := t.waiting[r]; !later {
+				t.waiting[r] = at
+			}
+		}
+	}
+	clear(t.writing)
+}
+
+// stamp writes stamps. A row that has gone is not missed.
+func (t *tx) stamp(stamps []stamp) error {
+	for _, s := range stamps {
+		if _, err := t.exec(string(s.row.query), s.at, s.row.realm, s.row.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// touch has a stamp written some time soon.
+func (d *database) touch(ctx context.Context, r row, at store.Time) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	if d.committer.over() {
+		return unavailable(errClosed)
+	}
+	if d.touched.add(r, at) {
+		d.committer.poke() // so that it sees to the time
+	}
+	return nil
+}
