@@ -46,6 +46,9 @@ func plain(v reflect.Value) reflect.Value {
 		if v.Len() == 0 {
 			return out
 		}
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return v // bytes hold no lists
+		}
 		out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
 		for i := range v.Len() {
 			out.Index(i).Set(plain(v.Index(i)))

@@ -15,6 +15,9 @@ type Backend struct {
 	// Volatile says that the store forgets everything when it is closed: the
 	// clauses that open it again are left out.
 	Volatile bool
+	// Shared says that one dir can be open more than once, as where two
+	// processes have it.
+	Shared bool
 }
 
 // Run holds a backend to the whole contract.
@@ -36,6 +39,9 @@ func Run(t *testing.T, b Backend) {
 		{"whole store", Whole},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, b) })
+	}
+	if b.Shared {
+		t.Run("shared", func(t *testing.T) { Shared(t, b) })
 	}
 }
 

@@ -34,6 +34,7 @@ func Sessions(t *testing.T, b Backend) {
 	t.Run("exchange", func(t *testing.T) { exchange(t, b) })
 	t.Run("revocation", func(t *testing.T) { revocation(t, b) })
 	t.Run("sweep", func(t *testing.T) { sweep(t, b) })
+	t.Run("at once", func(t *testing.T) { sessionsAtOnce(t, b) })
 }
 
 // session returns the session of the home realm with that id.
