@@ -241,6 +241,12 @@ func TestJ16TypeAndUseOfAnother(t *testing.T) {
 		head := b64(`{"alg":"HS256","kid":"` + b.kid() + `","typ":` + typ + `}`)
 		b.refused(t, forge(head, payload(t, nil), b.secretOf()), auth.ReasonSignature)
 	}
+	before := b.store.count()
+	head := b64(`{"alg":"HS256","kid":"` + newKeyID(b.ring) + `","typ":"JWE"}`)
+	b.refused(t, forge(head, payload(t, nil), b.secretOf()), auth.ReasonSignature)
+	if b.store.count() != before || b.Ours(head+".") {
+		t.Error("another typ asked the store for its kid")
+	}
 	assertion := openSigningKey(b.store.rows[1], b.ring)
 	text := forge(assertion.header, payload(t, nil), assertion.pair.sign.([]byte))
 	b.refused(t, text, auth.ReasonSignature)

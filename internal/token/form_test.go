@@ -73,7 +73,7 @@ func TestFormsRefuseOtherSpellings(t *testing.T) {
 		"opaque with trailing bits": func() bool { return parsed(ParseOpaque("ght_pFoDnOsxRvGezoiqXM_iLB")) },
 		"opaque of another case":    func() bool { return parsed(ParseOpaque("GHT_pFoDnOsxRvGezoiqXM_iLA")) },
 		"opaque in plain base64":    func() bool { return parsed(ParseOpaque("ght_pFoDnOsxRvGezoiqXM/iLA")) },
-		"opaque with a line break":  func() bool { return parsed(ParseOpaque("ght_pFoDnOsxRvGezoiqXM_i\nA")) },
+		"opaque with line breaks":   func() bool { return parsed(ParseOpaque("ght_pFoDnOsxRvGe\r\nzoiqXM_i")) },
 	} {
 		if taken() {
 			t.Error(what + " is taken")

@@ -97,7 +97,7 @@ func TestRingRotates(t *testing.T) {
 }
 
 func TestBindTellsPartsApart(t *testing.T) {
-	lists := [][]string{{}, {""}, {"", ""}, {"ab", "c"}, {"a", "bc"}, {"abc"}, {"a", "b", "c"}, {"abc", ""}, {"", "abc"}}
+	lists := [][]string{{}, {""}, {"", ""}, {"ab", "c"}, {"a", "bc"}, {"abc"}, {"a", "b", "c"}, {"abc", ""}, {"", "abc"}, {"a", "b"}, {"a\x00b"}}
 	r := ringOf(t, firstKey)
 	bound, sums := map[string]bool{}, map[[32]byte]bool{}
 	for _, l := range lists {

@@ -48,8 +48,8 @@ func NewRing() []byte {
 }
 
 // ParseRing reads key files. An error names the file and line and never what
-// is written there. A short, weak or repeated key, an unknown header and a
-// ring without a key are errors.
+// is written there. A short, weak, publicly known or repeated key, an
+// unknown header and a ring without a key are errors.
 func ParseRing(files ...RingFile) (*Ring, error) {
 	p := ringParser{ring: &Ring{}, seen: map[[ringIDLen]byte]string{}}
 	for _, f := range files {
@@ -108,6 +108,9 @@ func (p *ringParser) key(at, text string) error {
 	}
 	if distinct(secret) < minDistinct {
 		return errors.New("this key repeats itself, make one from random bytes")
+	}
+	if known(secret) {
+		return errors.New("this key is on public lists of secrets, make one from random bytes")
 	}
 	k, err := newRingKey(secret)
 	if err != nil {

@@ -3,6 +3,11 @@ package token
 import (
 	"cmp"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -114,15 +119,30 @@ func newBench(t testing.TB, rows ...store.SigningKey) *bench {
 	return b
 }
 
-// row is a stored key of an algorithm, with material of its own.
+// row is a stored key of an algorithm under a new id. RSA keys take long to
+// make, so all of theirs share one.
 func row(t testing.TB, algorithmName, use string) store.SigningKey {
 	t.Helper()
-	k, err := newSigningKey(algorithmName, use, ringOf(t, firstKey), start)
-	if err != nil {
-		t.Fatal(err)
+	ring := ringOf(t, firstKey)
+	if algorithmName != "RS256" {
+		k, err := newSigningKey(algorithmName, use, ring, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
 	}
+	k := store.SigningKey{ID: newKeyID(ring), Algorithm: algorithmName, Use: use, Created: start}
+	k.Sealed = seal(t, ring, string(rsaMaterial()), string(bindRow(k)))
 	return k
 }
+
+var rsaMaterial = sync.OnceValue(func() []byte {
+	material, err := generateRSA()
+	if err != nil {
+		panic(err)
+	}
+	return material
+})
 
 func claims() Claims {
 	return Claims{
@@ -487,16 +507,33 @@ func TestWaitingEndsWithTheCallersContext(t *testing.T) {
 }
 
 func TestFirstCallerWhoLeavesSpoilsNothing(t *testing.T) {
-	good := newBench(t)
-	text := good.sign(t, "default", claims())
-	b := newBench(t, good.store.rows...)
-	b.store.hold = make(chan struct{})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := b.Verify(ctx, "default", text); err == nil || auth.CodeOf(err) != auth.Unavailable {
-		t.Errorf("the caller who left: %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		good := newBench(t)
+		text := good.sign(t, "default", claims())
+		b := newBench(t, good.store.rows...)
+		b.store.set(func() { b.store.hold = make(chan struct{}) })
+		ctx, cancel := context.WithCancel(t.Context())
+		var first error
+		go func() { _, first = b.Verify(ctx, "default", text) }()
+		synctest.Wait() // it hangs in the store
+		cancel()
+		synctest.Wait()
+		if auth.CodeOf(cmp.Or(first, errors.New("no error"))) != auth.Unavailable {
+			t.Errorf("the caller who left: %v", first)
+		}
+		b.store.set(func() { b.store.hold = nil })
+		b.accepted(t, text)
+	})
+}
+
+func TestRetiredKeysSignNoMore(t *testing.T) {
+	old := row(t, "HS256", UseToken)
+	old.Retired, old.Expires = start, start.Add(time.Hour)
+	b := newBench(t, old)
+	text := b.sign(t, "default", claims())
+	if len(b.store.rows) != 2 || strings.HasPrefix(text, header("HS256", old.ID)) {
+		t.Error("a retired key signed")
 	}
-	b.store.set(func() { close(b.store.hold) })
 	b.accepted(t, text)
 }
 
@@ -570,6 +607,26 @@ func TestKeyParsersRefuseWeakAndForeignKeys(t *testing.T) {
 			if _, err := alg.parse(m); (err == nil) != (of == name) {
 				t.Errorf("%s takes the key of %s: %v", name, of, err)
 			}
+		}
+	}
+}
+
+func TestKeyParsersRefuseSmallKeys(t *testing.T) {
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsa1024, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, private := range map[string]any{"ES256": p384, "RS256": rsa1024} {
+		material, err := x509.MarshalPKCS8PrivateKey(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := algorithms[name].parse(material); err == nil {
+			t.Errorf("%s takes a key of another size", name)
 		}
 	}
 }
