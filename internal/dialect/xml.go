@@ -56,7 +56,7 @@ const xsi = "http://www.w3.org/2001/XMLSchema-instance"
 // bytes after the root, characters outside XML, encodings other than UTF-8
 // and US-ASCII. A byte order mark is accepted, since .NET's writers put one.
 func ReadXML(body []byte, form XMLForm) (map[string]string, error) {
-	document, err := xmlDocument(body, form.Charset)
+	document, encoding, err := xmlDocument(body, form.Charset)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +67,11 @@ func ReadXML(body []byte, form XMLForm) (map[string]string, error) {
 		return nil, err
 	}
 	if err := r.end(); err != nil {
+		return nil, err
+	}
+	// Last, so that a bomb costs what the reader took to meet a bound, and
+	// not a pass over all of its bytes.
+	if err := checkBytes(body, encoding); err != nil {
 		return nil, err
 	}
 	return r.values, nil

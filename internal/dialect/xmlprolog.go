@@ -20,30 +20,33 @@ var xmlDeclaration = regexp.MustCompile(
 // maxXMLDeclaration bounds the declaration in bytes.
 const maxXMLDeclaration = 256
 
-// xmlDocument returns body without byte order mark and declaration. Both have
-// been checked, and so has every byte: body is text in the encoding that the
-// declaration or charset names, UTF-8 where neither does.
-func xmlDocument(body []byte, charset string) ([]byte, error) {
-	if !utf8.Valid(body) || slices.ContainsFunc(body, isControl) {
-		return nil, badXML("bytes that are not text in UTF-8")
-	}
+// xmlDocument returns body without byte order mark and declaration, and the
+// encoding of body: "utf-8" or "us-ascii", as the declaration or charset says.
+func xmlDocument(body []byte, charset string) (document []byte, encoding string, err error) {
 	document, declared, err := cutDeclaration(bytes.TrimPrefix(body, []byte("\ufeff")))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if declared != "" && charset != "" && declared != charset {
-		return nil, badXML("another encoding than the content type says")
+		return nil, "", badXML("another encoding than the content type says")
 	}
-	switch cmp.Or(declared, charset, "utf-8") {
-	case "utf-8":
-		return document, nil
-	case "us-ascii":
-		if slices.ContainsFunc(body, isHigh) {
-			return nil, badXML("bytes that are not us-ascii")
-		}
-		return document, nil
+	encoding = cmp.Or(declared, charset, "utf-8")
+	if encoding != "utf-8" && encoding != "us-ascii" {
+		return nil, "", badXML("an encoding that nobody reads")
 	}
-	return nil, badXML("an encoding that nobody reads")
+	return document, encoding, nil
+}
+
+// checkBytes makes sure that body is text in encoding throughout, comments and
+// ignored elements included, which the parser does not.
+func checkBytes(body []byte, encoding string) error {
+	if !utf8.Valid(body) || slices.ContainsFunc(body, isControl) {
+		return badXML("bytes that are not text in UTF-8")
+	}
+	if encoding == "us-ascii" && slices.ContainsFunc(body, isHigh) {
+		return badXML("bytes that are not us-ascii")
+	}
+	return nil
 }
 
 // cutDeclaration returns what follows the XML declaration, if there is one,
