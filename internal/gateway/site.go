@@ -96,9 +96,12 @@ func (s *Site) addFields() error {
 	return nil
 }
 
-// Bind gives the guard what it shares with others. It is called once, before
-// or while requests come in.
+// Bind gives the guard what it shares with others, before or while requests
+// come in. Once it is bound, another call does nothing; two must not overlap.
 func (s *Site) Bind(rt *Runtime) {
+	if s.ready.Load() {
+		return
+	}
 	*s.deps = session.Deps{
 		Store: rt.Store, Resolver: rt.Resolver, Hasher: rt.Hasher, Attempts: rt.Attempts,
 		Signers: rt.Signers, Now: rt.Now, Audit: s.audit,
@@ -110,6 +113,20 @@ func (s *Site) Bind(rt *Runtime) {
 // Chain returns what the guard reads credentials with, for those who redact
 // them in logs.
 func (s *Site) Chain() *bearer.Chain { return s.chain }
+
+// Realm returns the protection space of the guard.
+func (s *Site) Realm() string { return s.cfg.Realm }
+
+// Identify returns who makes a request, by the one credential that counts, and
+// changes nothing. Errors are those of the guard; [auth.Unavailable] before
+// Bind.
+func (s *Site) Identify(r *http.Request) (*authn.Verdict, error) {
+	if !s.ready.Load() {
+		return nil, auth.Fail(auth.Unavailable, auth.ReasonStarting, nil)
+	}
+	got, err := s.identify(r)
+	return got.verdict, err
+}
 
 func (s *Site) addLogins() error {
 	for _, l := range s.cfg.Logins {

@@ -1,0 +1,101 @@
+package caddymodule
+
+import (
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+)
+
+// userPrefix begins the placeholders that Caddy's own authentication sets.
+const userPrefix = "http.auth.user."
+
+// attach sets {http.auth.user.*} for a request. An anonymous caller has them
+// too, empty: a placeholder that nobody set would reach the upstream as its
+// literal text.
+func attach(r *http.Request, v *authn.Verdict) {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	repl.Map(func(key string) (any, bool) {
+		name, ok := strings.CutPrefix(key, userPrefix)
+		if !ok {
+			return nil, false
+		}
+		if v == nil {
+			return anonymousField(name)
+		}
+		return userField(v.Principal, name)
+	})
+}
+
+func anonymousField(name string) (any, bool) {
+	_, known := userField(&auth.Principal{}, name)
+	return "", known
+}
+
+// userField returns a field of {http.auth.user.<name>}.
+func userField(p *auth.Principal, name string) (any, bool) {
+	switch name {
+	case "id":
+		return p.Subject, true
+	case "username":
+		return p.Username, true
+	case "tenant":
+		return p.Tenant, true
+	case "unit":
+		return p.Unit, true
+	case "roles":
+		return strings.Join(p.Roles, ","), true
+	case "scopes":
+		return strings.Join(p.Scopes, ","), true
+	case "key_id":
+		return keyID(p), true
+	case "token_id":
+		return p.TokenID, true
+	case "credential":
+		return string(p.Credential), true
+	}
+	return nil, false
+}
+
+// userFields lists the names that userField knows.
+var userFields = []string{"username", "tenant", "unit", "roles", "scopes", "key_id", "token_id", "credential"}
+
+func keyID(p *auth.Principal) string {
+	if p.KeyID == 0 {
+		return ""
+	}
+	return strconv.FormatInt(p.KeyID, 10)
+}
+
+// expand replaces the placeholders of a template. An unknown one is an error:
+// its literal text is nobody's name.
+func expand(r *http.Request, template string) (string, error) {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return template, nil
+	}
+	return repl.ReplaceOrErr(template, false, true)
+}
+
+// clientAddress returns the address that Caddy worked out from its trusted
+// proxies.
+func clientAddress(r *http.Request) netip.Addr {
+	text, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	if !ok {
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a
+}

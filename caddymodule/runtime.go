@@ -1,0 +1,90 @@
+package caddymodule
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gateway"
+	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
+)
+
+// runtimes holds what survives a change of the configuration, by the store and
+// key ring that it stands on. Two generations overlap at a reload: the new one
+// takes its share before the old one lets go of its own.
+var runtimes = caddy.NewUsagePool()
+
+// figures outlive every configuration too.
+var figures = newMetrics()
+
+// sharedRuntime is a runtime that may not be open yet.
+type sharedRuntime struct {
+	mu sync.Mutex
+	rt *gateway.Runtime
+}
+
+// acquire takes a share of the runtime of that key; each needs its Delete.
+func acquire(key string) (*sharedRuntime, error) {
+	v, _, err := runtimes.LoadOrNew(key, func() (caddy.Destructor, error) { return new(sharedRuntime), nil })
+	if err != nil {
+		return nil, err
+	}
+	return v.(*sharedRuntime), nil
+}
+
+// open opens the runtime unless it is open.
+func (s *sharedRuntime) open(do func() (*gateway.Runtime, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rt != nil {
+		return nil
+	}
+	rt, err := do()
+	if err != nil {
+		return err
+	}
+	s.rt = rt
+	figures.follow(metricSources{Cache: rt.Resolver.Stats, HashQueue: rt.Hasher.Waiting})
+	return nil
+}
+
+// bind lets a guard answer if the runtime is open. A second time does nothing.
+func (s *sharedRuntime) bind(site *gateway.Site) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rt != nil {
+		site.Bind(s.rt)
+	}
+}
+
+// Destruct closes what was opened; Caddy calls it when nobody has a share.
+func (s *sharedRuntime) Destruct() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rt == nil {
+		return nil
+	}
+	err := s.rt.Close()
+	s.rt = nil
+	return err
+}
+
+// open opens the store and everything on it.
+func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
+	ring, err := a.ring(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := sqlstore.OpenSQLite(ctx, a.state.path, sqlstore.Options{
+		Now:     time.Now,
+		Observe: func(op string, took time.Duration, _ error) { figures.observeStore(op, took) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gateway.NewRuntime(gateway.RuntimeConfig{
+		Store: rows, Ring: ring, Now: time.Now, MaxStaleness: time.Duration(a.MaxStaleness),
+	}), nil
+}
