@@ -3,6 +3,7 @@ package dialect
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -242,7 +243,7 @@ func (r *xmlReader) next() (xml.Token, error) {
 		return nil, err
 	}
 	token, err := r.dec.Token()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, badXML("the document ends early")
 	}
 	if err != nil {

@@ -40,6 +40,7 @@ func (d *Dialect) badLogin(reason auth.Reason) problem {
 		if d.distinct {
 			return problem{status: http.StatusUnauthorized, code: codeKey, message: "This ApiKey is not valid."}
 		}
+	default: // unknown, disabled, and whatever else is nobody's business
 	}
 	return problem{status: http.StatusUnauthorized, code: codeLogin, message: "This UserLogin or ApiKey is not known."}
 }
@@ -99,10 +100,11 @@ func malformed(e *auth.Error, fields []string) problem {
 		return mediaType
 	case auth.ReasonTimeout:
 		return tooSlow
-	}
-	return problem{
-		status: http.StatusBadRequest, code: codeParameter, fields: fields,
-		message: "The request cannot be read, or a parameter is missing, empty or of the wrong type.",
+	default:
+		return problem{
+			status: http.StatusBadRequest, code: codeParameter, fields: fields,
+			message: "The request cannot be read, or a parameter is missing, empty or of the wrong type.",
+		}
 	}
 }
 
