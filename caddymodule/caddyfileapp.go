@@ -1,0 +1,82 @@
+package caddymodule
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+// engines are the stores that exist.
+var engines = []string{"sqlite"}
+
+// parseApp reads the global option. Syntax:
+//
+//	gatehouse {
+//	    store         sqlite [<file>]
+//	    max_staleness <duration>
+//	    key_ring      <file…>
+//	}
+func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
+	d.Next()
+	if earlier != nil {
+		return nil, d.Err("gatehouse stands twice among the global options")
+	}
+	if err := noArg(d); err != nil {
+		return nil, err
+	}
+	app, seen := new(App), map[string]bool{}
+	for d.NextBlock(0) {
+		if seen[d.Val()] {
+			return nil, d.Errf("%s stands twice", d.Val())
+		}
+		seen[d.Val()] = true
+		if err := app.parseOption(d); err != nil {
+			return nil, err
+		}
+	}
+	return httpcaddyfile.App{Name: "gatehouse", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+func (a *App) parseOption(d *caddyfile.Dispenser) error {
+	switch d.Val() {
+	case "store":
+		return a.parseStore(d)
+	case "max_staleness":
+		text, err := oneArg(d)
+		if err != nil {
+			return err
+		}
+		a.MaxStaleness, err = duration(d, "max_staleness", text)
+		return err
+	case "key_ring":
+		return a.parseKeyRing(d)
+	}
+	return unknownWord(d, "the global option gatehouse", []string{"store", "max_staleness", "key_ring"})
+}
+
+func (a *App) parseStore(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 1 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	a.Store = &Store{Engine: args[0]}
+	if len(args) == 2 {
+		a.Store.Path = args[1]
+	}
+	return located(d, a.Store.check())
+}
+
+func (a *App) parseKeyRing(d *caddyfile.Dispenser) error {
+	a.KeyRing = d.RemainingArgs()
+	if len(a.KeyRing) == 0 {
+		return d.ArgErr()
+	}
+	for i, file := range a.KeyRing {
+		if file == "" || slices.Contains(a.KeyRing[:i], file) {
+			return d.Errf("key_ring %q is empty or stands twice", file)
+		}
+	}
+	return nil
+}

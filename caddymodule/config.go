@@ -1,0 +1,224 @@
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gateway"
+)
+
+// App is the part of Gatehouse that all its handlers share: the store of
+// accounts, keys and sessions, and what protects it.
+type App struct {
+	// Where accounts, keys and sessions are kept. The default is an embedded
+	// SQLite file in Caddy's data directory.
+	Store *Store `json:"store,omitempty"`
+
+	// How long the cache of verdicts is trusted while nothing is heard of
+	// changes that other processes make, e.g. a revoked token. The default
+	// is 5s.
+	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
+
+	// Files with the keys that seal secrets in the store and pass codes. The
+	// first seals; all of them open. Placeholders are replaced. The default
+	// is a key that is made once and kept in Caddy's storage.
+	KeyRing []string `json:"key_ring,omitempty"`
+
+	state appState
+}
+
+// Store says where accounts, keys and sessions are kept.
+type Store struct {
+	// The engine: `sqlite`, which is the default.
+	Engine string `json:"engine,omitempty"`
+
+	// The file of the sqlite engine. Placeholders are replaced. The default
+	// is `gatehouse.db` in Caddy's data directory.
+	Path string `json:"path,omitempty"`
+}
+
+// Handler is the gateway in front of an API. It answers the login calls of the
+// configured dialects itself, checks the credential of every other request and
+// forwards only what passed, with the caller's identity attached.
+type Handler struct {
+	// The protection space: accounts, keys and tokens of one realm mean
+	// nothing in another. The default is `default`.
+	Realm string `json:"realm,omitempty"`
+
+	// The login APIs that are answered here. The default is none.
+	Logins []Login `json:"logins,omitempty"`
+
+	// The credentials that count, in the order in which they are tried. The
+	// default is those that the configured dialects use.
+	Accept []Accept `json:"accept,omitempty"`
+
+	// Requests that need no credential. One that is sent is still checked:
+	// a good one is attached, a bad one is taken away and the request goes on
+	// as anonymous. The default is none.
+	Public []Rule `json:"public,omitempty"`
+
+	// Who may make which requests. Every entry that is about a request must
+	// hold. The default is that every verified caller may make all requests.
+	Require []Require `json:"require,omitempty"`
+
+	// What the upstream is told of the caller, beside the default fields
+	// (X-Auth-Subject and its like).
+	Identity *Identity `json:"identity,omitempty"`
+
+	// A limit on requests. The default is none.
+	Rate *Rate `json:"rate,omitempty"`
+
+	// How a refusal looks: `problem` (RFC 9457) or the name of a configured
+	// dialect. The default is the dialect's if exactly one kind is
+	// configured, else `problem`.
+	Errors string `json:"errors,omitempty"`
+
+	// `enforce`, which is the default, or `observe`: decide and log, but
+	// forward everything.
+	Mode string `json:"mode,omitempty"`
+
+	// Allow credentials in the query of requests without TLS, where TLS ends
+	// in front of this server. The default is false.
+	InsecureHTTP bool `json:"insecure_http,omitempty"`
+
+	// Methods that are forwarded beside the usual ones, in upper case. The
+	// default is none.
+	Methods []string `json:"methods,omitempty"`
+
+	site *gateway.Site
+}
+
+// Login is one login API that is answered here.
+type Login struct {
+	// The name of the dialect, e.g. `management` or `timed_login`.
+	Dialect string `json:"dialect"`
+
+	// The path below which the API stands. The default is the dialect's own.
+	Base string `json:"base,omitempty"`
+
+	// The life of a token. The default is the dialect's own.
+	TTL caddy.Duration `json:"ttl,omitempty"`
+
+	// How long a token lives without being used. The default is no such
+	// limit.
+	Idle caddy.Duration `json:"idle,omitempty"`
+
+	// The form of a token: `opaque` or `jwt`. The default is the dialect's
+	// own.
+	Format string `json:"format,omitempty"`
+
+	// The most bytes of a request's body. The default is 65536.
+	MaxBody int64 `json:"max_body,omitempty"`
+
+	// The origins whose scripts may call this API from a browser, e.g.
+	// `https://app.example.com`. The default is none.
+	CORS []string `json:"cors,omitempty"`
+
+	// How often an account may fail to log in. The default is 5 times in 5
+	// minutes.
+	Attempts *Attempts `json:"attempts,omitempty"`
+
+	// The dialect's own options, by name, each with its arguments.
+	Options map[string][]string `json:"options,omitempty"`
+}
+
+// Attempts limits failed logins.
+type Attempts struct {
+	// How many there may be within the window. At least 1.
+	Events int `json:"events"`
+
+	// The time in which they are counted.
+	Window caddy.Duration `json:"window"`
+}
+
+// Accept is a kind of credential that counts.
+type Accept struct {
+	// The kind: `bearer`, `api_key`, `key_user_token`, `basic`, `query` or
+	// `body`.
+	Kind string `json:"kind"`
+
+	// The header field of an api_key (the default is `x-api-key`), the
+	// parameter of a query or the member of a body credential, which both
+	// need one. The other kinds have none.
+	Name string `json:"name,omitempty"`
+}
+
+// Rule selects requests. Paths and matchers are alternatives; a rule with
+// neither selects every request.
+type Rule struct {
+	// Path patterns: a path, or one that ends in `*` for all that begin so.
+	Paths []string `json:"paths,omitempty"`
+
+	// Request matchers, as in a route.
+	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+}
+
+// Require says who may make the requests that it selects. Every member that is
+// not empty must hold; the values of a member are alternatives.
+type Require struct {
+	Rule
+
+	// Roles of the account.
+	Roles []string `json:"roles,omitempty"`
+
+	// Scopes of the credential.
+	Scopes []string `json:"scopes,omitempty"`
+
+	// Permissions of the API key: `read`, `write`, `delete` or `create`.
+	Permissions []string `json:"permissions,omitempty"`
+
+	// Tenants that the credential is bound to. Placeholders are replaced for
+	// each request, e.g. `{http.request.uri.path.1}`.
+	Tenants []string `json:"tenants,omitempty"`
+}
+
+// Identity is what the upstream is told of the caller.
+type Identity struct {
+	// Header fields that are set, beside the default ones or in their place.
+	// A client's own fields of these names are removed.
+	Headers []IdentityHeader `json:"headers,omitempty"`
+
+	// Forward the credential too. The default is to take it out.
+	KeepCredentials bool `json:"keep_credentials,omitempty"`
+}
+
+// IdentityHeader is a header field that the upstream is told.
+type IdentityHeader struct {
+	// The name of the field.
+	Field string `json:"field"`
+
+	// Its value. Placeholders are replaced for each request; an empty value
+	// sets nothing.
+	Value string `json:"value"`
+}
+
+// Rate limits requests.
+type Rate struct {
+	// How many there may be within the window. At least 1.
+	Events int `json:"events"`
+
+	// The time in which they are counted.
+	Window caddy.Duration `json:"window"`
+
+	// What they are counted for: `credential`, which is the default,
+	// `subject` or `address`. A caller without a credential counts for the
+	// address.
+	Key string `json:"key,omitempty"`
+}
+
+// Provider checks credentials for Caddy's own `authentication` handler, for
+// those who compose several ways to authenticate. It answers no login calls.
+type Provider struct {
+	// The protection space. The default is `default`.
+	Realm string `json:"realm,omitempty"`
+
+	// The credentials that count, in the order in which they are tried. The
+	// default is bearer and api_key.
+	Accept []Accept `json:"accept,omitempty"`
+
+	// Allow credentials in the query of requests without TLS. The default is
+	// false.
+	InsecureHTTP bool `json:"insecure_http,omitempty"`
+
+	site *gateway.Site
+}
