@@ -95,6 +95,7 @@ func accountNameTaken(t *testing.T, f *fixture) {
 		"the username as email":   func(a *store.Account) { a.Email = "aDMIN" },
 		"the id as email":         func(a *store.Account) { a.Email = taken.ID },
 		"the id":                  func(a *store.Account) { a.ID = taken.ID },
+		"the id in upper case":    func(a *store.Account) { a.ID = strings.ToUpper(taken.ID) },
 		"the username as id":      func(a *store.Account) { a.ID = "admin" },
 		"the email as id, folded": func(a *store.Account) { a.ID = "root@example.com" },
 	} {

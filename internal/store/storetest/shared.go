@@ -39,6 +39,9 @@ func sharedOpen(t *testing.T, f *fixture) {
 		stores[i] = f.backend.Open(t, f.clock.Now, dir)
 		return nil
 	})
+	if t.Failed() {
+		t.FailNow()
+	}
 	for i, s := range stores {
 		ok(t, s.Accounts.InsertAccount(t.Context(), account("ana"+decimal(int64(i)))))
 	}

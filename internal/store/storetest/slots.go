@@ -12,6 +12,7 @@ func slots(t *testing.T, b Backend) {
 	b.hold(t, []clause{
 		{"a slot held by a session that has not expired is a conflict", slotHeld},
 		{"a slot held by an expired session goes to the next, at the instant Expires", slotExpired},
+		{"a conflict leaves the expired session in its slot", slotConflict},
 		{"any number of sessions have no slot", slotNone},
 		{"a slot is free after its session was revoked", slotRevoked},
 		{"an exchange may hand the slot on to the session that comes next", slotHandedOn},
@@ -53,6 +54,22 @@ func slotExpired(t *testing.T, f *fixture) {
 	f.reopen(t)
 	f.holds(t, next)
 	f.lacks(t, s)
+}
+
+func slotConflict(t *testing.T, f *fixture) {
+	expired, other := inSlot(f.clock, "a"), session(f.clock, "other")
+	expired.Expires = f.clock.after(time.Minute)
+	f.insertSessions(t, expired, other)
+	f.clock.set(expired.Expires)
+	next, taken := inSlot(f.clock, "b"), session(f.clock, "c")
+	taken.Digest = other.Digest
+	refused(t, f.Sessions.InsertSession(t.Context(), next, taken), auth.Conflict)
+	f.holds(t, expired)
+	next.Digest = other.Digest
+	refused(t, f.Sessions.InsertSession(t.Context(), next), auth.Conflict)
+	refused(t, f.Sessions.ExchangeSession(t.Context(), other, next), auth.Conflict)
+	f.holds(t, expired)
+	f.holds(t, other)
 }
 
 func slotNone(t *testing.T, f *fixture) {
