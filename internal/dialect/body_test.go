@@ -115,3 +115,21 @@ func TestEarlyData(t *testing.T) {
 		t.Error("the word of the proxy in front went unheard")
 	}
 }
+
+// deadlines is a writer that notes the deadlines it is given.
+type deadlines struct {
+	http.ResponseWriter
+	set []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error { d.set = append(d.set, t); return nil }
+
+func TestTheDeadlineIsLiftedAfterAWholeBodyOnly(t *testing.T) {
+	for body, want := range map[string]int{"12345678": 2, "123456789": 1} {
+		w := &deadlines{ResponseWriter: httptest.NewRecorder()}
+		_, err := ReadBody(w, httptest.NewRequest("POST", "/", strings.NewReader(body)), 8)
+		if len(w.set) != want || w.set[0].IsZero() || want == 2 && !w.set[1].IsZero() {
+			t.Errorf("%d bytes (%v): deadlines %v, want %d", len(body), err, w.set, want)
+		}
+	}
+}

@@ -30,7 +30,8 @@ type FieldError struct {
 	Problem string
 }
 
-// FieldErrors are all members of a body that cannot be used, never none.
+// FieldErrors are the members of a body that cannot be used: never none, and
+// the first 32 of more.
 type FieldErrors []FieldError
 
 func (e FieldErrors) Error() string {
@@ -50,10 +51,14 @@ func (o Object) Err() error {
 	return auth.Fail(auth.Malformed, auth.ReasonForm, *o.bad)
 }
 
+// maxFieldErrors bounds what is noted of one body, so that a short body has no
+// long answer.
+const maxFieldErrors = 32
+
 // Reject notes that a member cannot be used. problem completes a sentence
 // that begins with the member's name.
 func (o Object) Reject(name, problem string) {
-	if o.bad != nil {
+	if o.bad != nil && len(*o.bad) < maxFieldErrors {
 		*o.bad = append(*o.bad, FieldError{o.path + name, problem})
 	}
 }

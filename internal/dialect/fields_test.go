@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -84,5 +85,14 @@ func TestTheZeroObjectIsEmpty(t *testing.T) {
 	var o Object
 	if o.Has("a") || o.Required("a") != "" || o.Err() != nil {
 		t.Error("the zero object holds something")
+	}
+}
+
+func TestAShortBodyHasNoLongListOfErrors(t *testing.T) {
+	o := parse(t, `{"items":[`+strings.Repeat("1,", 5000)+`1]}`)
+	o.Objects("items")
+	fields, _ := errors.AsType[FieldErrors](o.Err())
+	if len(fields) != maxFieldErrors {
+		t.Errorf("%d errors, want %d", len(fields), maxFieldErrors)
 	}
 }

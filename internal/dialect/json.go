@@ -1,10 +1,9 @@
 package dialect
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
-
-	"github.com/gatehouse-auth/gatehouse/internal/auth"
 )
 
 // The bounds of a JSON body beside its size. They stop a small body from
@@ -66,7 +65,7 @@ func ParseObject(body []byte, names Names) (Object, error) {
 
 // Blank reports whether a body holds nothing but JSON white space.
 func Blank(body []byte) bool {
-	return strings.Trim(string(body), " \t\r\n") == ""
+	return len(bytes.Trim(body, " \t\r\n")) == 0
 }
 
 // value is any JSON value. A number keeps its literal.
@@ -98,14 +97,4 @@ func LowerASCII(s string) string {
 		}
 		return r
 	}, s)
-}
-
-func (s *scanner) at(offset int, problem string) error {
-	return auth.Fail(auth.Malformed, auth.ReasonForm, &SyntaxError{offset, problem})
-}
-
-func (s *scanner) fail(problem string) error { return s.at(s.pos, problem) }
-
-func (s *scanner) duplicate(offset int) error {
-	return auth.Fail(auth.Malformed, auth.ReasonDuplicate, &SyntaxError{offset, "a member twice"})
 }

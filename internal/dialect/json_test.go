@@ -118,6 +118,7 @@ func TestBoundsAllowWhatIsJustWithinThem(t *testing.T) {
 	for _, body := range []string{
 		strings.Repeat(`{"a":`, 32) + "1" + strings.Repeat("}", 32),
 		`{"a":[` + strings.Repeat("1,", 9_997) + "1]}",
+		`{"a":[` + strings.Repeat("{},", 100) + "[]]}",
 	} {
 		if _, err := ParseObject([]byte(body), FoldNames); err != nil {
 			t.Errorf("ParseObject(%.20s…) = %v", body, err)
@@ -221,4 +222,12 @@ func appendValue(b []byte, v value) []byte {
 		return append(b, err.Error()...)
 	}
 	return append(b, text...)
+}
+
+func TestBlank(t *testing.T) {
+	for body, want := range map[string]bool{"": true, " \t\r\n": true, "\v": false, "{}": false, "\x00": false, "\u00a0": false} {
+		if got := Blank([]byte(body)); got != want {
+			t.Errorf("Blank(%q) = %v", body, got)
+		}
+	}
 }

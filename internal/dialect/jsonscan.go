@@ -2,6 +2,8 @@ package dialect
 
 import (
 	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
 )
 
 // scanner reads one JSON document. encoding/json is not used because it lets
@@ -195,3 +197,13 @@ func (s *scanner) space() {
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func (s *scanner) at(offset int, problem string) error {
+	return auth.Fail(auth.Malformed, auth.ReasonForm, &SyntaxError{offset, problem})
+}
+
+func (s *scanner) fail(problem string) error { return s.at(s.pos, problem) }
+
+func (s *scanner) duplicate(offset int) error {
+	return auth.Fail(auth.Malformed, auth.ReasonDuplicate, &SyntaxError{offset, "a member twice"})
+}

@@ -43,7 +43,7 @@ func (a *api) readNothing(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if text := bytes.Trim(body, " \t\r\n"); len(text) == 0 || string(text) == "null" {
+	if dialect.Blank(body) || string(bytes.TrimSpace(body)) == "null" {
 		return nil
 	}
 	_, err = dialect.ParseObject(body, dialect.FoldNames)

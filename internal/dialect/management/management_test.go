@@ -82,8 +82,8 @@ func TestLogoutRevokesTheToken(t *testing.T) {
 		header http.Header
 		want   string
 	}{
-		{"of a Bearer", http.Header{"Authorization": {"Bearer abc"}}, "[abc]"},
-		{"of a Bearer beside a key", http.Header{"Authorization": {"Bearer abc"}, "X-Api-Key": {"api_x"}}, "[abc]"},
+		{"of a Bearer", http.Header{"Authorization": {"Bearer abc"}}, `["abc"]`},
+		{"of a Bearer beside a key", http.Header{"Authorization": {"Bearer abc"}, "X-Api-Key": {"api_x"}}, `["abc"]`},
 		{"of nobody for a key alone", http.Header{"X-Api-Key": {"api_x"}}, "[]"},
 	}
 	for _, tt := range tests {
@@ -93,8 +93,8 @@ func TestLogoutRevokesTheToken(t *testing.T) {
 			r.Header = tt.header
 			w := httptest.NewRecorder()
 			newAPI(t, "", f).ServeHTTP(w, r)
-			if w.Code != 200 || fmt.Sprint(f.revoked) != tt.want {
-				t.Errorf("status %d, revoked %v, want %s", w.Code, f.revoked, tt.want)
+			if w.Code != 200 || fmt.Sprintf("%q", f.revoked) != tt.want {
+				t.Errorf("status %d, revoked %q, want %s", w.Code, f.revoked, tt.want)
 			}
 		})
 	}

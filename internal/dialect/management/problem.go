@@ -28,7 +28,6 @@ var sections = map[int]string{
 	http.StatusBadRequest:            "rfc9110#section-15.5.1",
 	http.StatusNotFound:              "rfc9110#section-15.5.5",
 	http.StatusMethodNotAllowed:      "rfc9110#section-15.5.6",
-	http.StatusConflict:              "rfc9110#section-15.5.10",
 	http.StatusRequestEntityTooLarge: "rfc9110#section-15.5.14",
 	http.StatusUnsupportedMediaType:  "rfc9110#section-15.5.16",
 	http.StatusTooEarly:              "rfc8470#section-5.2",
