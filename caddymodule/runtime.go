@@ -88,3 +88,10 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 		Store: rows, Ring: ring, Now: time.Now, MaxStaleness: time.Duration(a.MaxStaleness),
 	}), nil
 }
+
+// runtime returns the runtime, nil before it is open.
+func (s *sharedRuntime) runtime() *gateway.Runtime {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rt
+}
