@@ -22,6 +22,10 @@
 //     wrong number of values, and a node that is two things at once are
 //     [auth.Malformed]. Strings compare bytewise, null sorts before all else,
 //     and rows that Order leaves equal come in the order of id.
+//   - A delete of an account or tenant records, beside its own change, one for
+//     each key that goes with it, since the sessions obtained with that key go
+//     too and may be another subject's. A delete or revocation that removes
+//     nothing may record a change or none.
 //   - What expires at an instant has expired at that instant.
 //   - Text comes back as it went in or is refused as [auth.Malformed].
 //   - After Close every method is [auth.Unavailable], and Close does nothing.
