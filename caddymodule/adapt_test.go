@@ -86,9 +86,8 @@ func adapt(body []byte) ([]byte, []caddyconfig.Warning, error) {
 	return out, warnings, err
 }
 
-// ours tells our words from Caddy's: an error about anything else is Caddy's
-// own and looks as it likes.
-var located1 = regexp.MustCompile(`at Caddyfile:\d+`)
+// hasPlace finds the place that every error of ours names.
+var hasPlace = regexp.MustCompile(`at Caddyfile:\d+`)
 
 func FuzzCaddyfile(f *testing.F) {
 	paths, err := filepath.Glob("testdata/adapt/*.txtar")
@@ -115,7 +114,7 @@ func FuzzCaddyfile(f *testing.F) {
 		out, _, err := adapt([]byte(body))
 		switch {
 		case err != nil && strings.Contains(err.Error(), "parsing caddyfile tokens for 'gatehouse'") &&
-			!located1.MatchString(err.Error()):
+			!hasPlace.MatchString(err.Error()):
 			t.Errorf("an error without a place: %v", err)
 		case err == nil && !json.Valid(out):
 			t.Errorf("no JSON: %q", out)
