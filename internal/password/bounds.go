@@ -4,10 +4,10 @@ package password
 // two or three seconds at most on a slow core, well above what is recommended
 // today: without it one imported row could stop all logins.
 type bounds struct {
-	memoryKiB uint64 // of argon2 and scrypt
+	memoryKiB uint64 // of argon2
 	argon2    uint64 // memory in KiB times passes
 	lanes     uint32 // of argon2 and scrypt
-	scrypt    uint64 // N times r times p
+	scrypt    uint64 // N times r times p; 2^21 is 256 MiB when p is 1
 	pbkdf2    uint64 // rounds times blocks of output
 	bcrypt    uint32 // the cost, a power of two
 }

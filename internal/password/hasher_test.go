@@ -78,6 +78,14 @@ func TestVerbatim(t *testing.T) {
 			t.Error("the stored string matches itself")
 		}
 	})
+	t.Run("what is hashed in place of an impossible password matches nothing", func(t *testing.T) {
+		phc := mustMake(t, h, "stand-in")
+		for _, pw := range []string{"", long + "x"} {
+			if ok, _ := verify(t, h, phc, pw); ok {
+				t.Errorf("a password of %d bytes matches", len(pw))
+			}
+		}
+	})
 	t.Run("two hashes of one password differ", func(t *testing.T) {
 		if mustMake(t, h, "secret").Equal(mustMake(t, h, "secret")) {
 			t.Error("the salt is the same")

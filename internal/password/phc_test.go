@@ -88,7 +88,7 @@ func TestUnknown(t *testing.T) {
 		{"bcrypt that was cut", "$2b$10$" + bcHash[:52], auth.ReasonForm},
 		{"bcrypt with a foreign character", "$2b$10$" + "+" + bcHash[1:], auth.ReasonForm},
 		{"bcrypt with a foreign character in the key", "$2b$10$" + bcHash[:52] + "+", auth.ReasonForm},
-		{"scrypt with too much memory", "$scrypt$ln=18,r=9,p=1" + tail, auth.ReasonTooLarge},
+		{"scrypt with too much memory", "$scrypt$ln=19,r=8,p=1" + tail, auth.ReasonTooLarge},
 		{"scrypt with too much work", "$scrypt$ln=17,r=8,p=3" + tail, auth.ReasonTooLarge},
 		{"scrypt with the largest numbers", "$scrypt$ln=4294967295,r=4294967295,p=4294967295" + tail, auth.ReasonTooLarge},
 		{"scrypt with ln 63", "$scrypt$ln=63,r=8,p=1" + tail, auth.ReasonTooLarge},

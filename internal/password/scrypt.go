@@ -46,8 +46,8 @@ func (h scryptHash) within(b bounds) error {
 	if h.ln > 31 || h.r > maxScryptBlock || h.p > b.lanes {
 		return errCostly
 	}
-	blocks := uint64(h.r) << h.ln // of 128 bytes
-	if blocks/8 > b.memoryKiB || blocks*uint64(h.p) > b.scrypt {
+	blocks := uint64(h.r) << h.ln // of 128 bytes each: p is at least 1, so this bounds the memory too
+	if blocks*uint64(h.p) > b.scrypt {
 		return errCostly
 	}
 	return nil

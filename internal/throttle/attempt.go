@@ -104,7 +104,6 @@ func (t *Attempt) await(ctx context.Context, w *waiter) error {
 	defer t.shard.mu.Unlock()
 	if i := slices.Index(t.counter.waiters, w); i >= 0 {
 		t.counter.waiters = slices.Delete(t.counter.waiters, i, i+1)
-		t.counter.wake(t.clock.elapsed()) // who stood behind may have a wider limit
 	} else if err := <-w.answer; err == nil {
 		t.leave(func(time.Duration) {}) // the place came as the context ended
 	}

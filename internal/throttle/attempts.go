@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// defaultUnknown bounds the names of nobody, about 200 bytes each.
+	// defaultUnknown bounds the names of nobody, about 300 bytes each.
 	defaultUnknown = 100_000
 	// maxWaiting bounds who waits for one key. Past it the caller is told to
 	// come back: it stops a flood on one name from holding requests for as

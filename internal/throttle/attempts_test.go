@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -163,6 +164,32 @@ func TestAttempts(t *testing.T) {
 				c.advance(time.Minute)
 				failTimes(t, a, key, five, 3) // the two before count here
 				mustRefuse(t, a, key, five)
+			}},
+			{"of two locks the longer holds, set first or last", func(t *testing.T, a *Attempts, _ *fakeClock) {
+				for i, limits := range [][2]Limit{
+					{{Events: 3, Window: 5 * time.Minute}, {Events: 4, Window: time.Minute}},
+					{{Events: 3, Window: time.Minute}, {Events: 4, Window: 5 * time.Minute}},
+				} {
+					k := Key{Name: fmt.Sprint(key.Name, i), Known: key.Known}
+					failTimes(t, a, k, limits[1], 2)
+					first, second := mustBegin(t, a, k, limits[0]), mustBegin(t, a, k, limits[1])
+					first.Fail()
+					second.Fail()
+					if got := mustRefuse(t, a, k, Limit{Events: 100, Window: time.Second}); got != 5*time.Minute {
+						t.Errorf("RetryAfter = %v, want 5m", got)
+					}
+				}
+			}},
+			{"a success clears a lock that was set while it was tried", func(t *testing.T, a *Attempts, _ *fakeClock) {
+				narrow := Limit{Events: 2, Window: time.Minute}
+				bad, worse := mustBegin(t, a, key, narrow), mustBegin(t, a, key, narrow)
+				good := mustBegin(t, a, key, five)
+				bad.Fail()
+				worse.Fail()
+				mustRefuse(t, a, key, narrow)
+				mustRefuse(t, a, key, five)
+				good.Succeed()
+				mustBegin(t, a, key, narrow).Release()
 			}},
 			{"a narrower limit judges what a wider one let through", func(t *testing.T, a *Attempts, c *fakeClock) {
 				failTimes(t, a, key, five, 3)
@@ -332,20 +359,21 @@ func TestWaitEnds(t *testing.T) {
 	})
 	t.Run("a place that comes as the context ends is given on", func(t *testing.T) {
 		a := NewAttempts(time.Now, 0)
-		for range 500 {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 64 { // which of the two is seen first is left to chance
 			busy := mustBegin(t, a, alice, one)
-			ctx, cancel := context.WithCancel(t.Context())
-			var all sync.WaitGroup
-			all.Go(func() {
-				if attempt, err := a.Begin(ctx, alice, one); err == nil {
-					attempt.Release()
-				}
-			})
-			all.Go(cancel)
+			late := &Attempt{clock: a.clock, shard: a.shard(alice.Name), limit: one}
+			late.pool = late.shard.known
+			w, err := late.enter(sha256.Sum256([]byte(alice.Name)))
+			if w == nil {
+				t.Fatalf("the second does not wait: %v", err)
+			}
 			busy.Release()
-			all.Wait()
+			if err := late.await(ctx, w); err == nil {
+				late.Release()
+			}
 		}
-		mustBegin(t, a, alice, one).Succeed()
 		if known, _ := a.Len(); known != 0 {
 			t.Errorf("%d keys are left, want 0", known)
 		}

@@ -53,7 +53,7 @@ func (c *counter) fail(now time.Duration, l Limit) {
 	if c.within(now, l.Window) < l.Events {
 		return
 	}
-	if left := c.lock - (now - c.locked); c.lock == 0 || left < l.Window {
+	if left := c.lock - (now - c.locked); left < l.Window {
 		c.locked, c.lock = now, l.Window
 	}
 }

@@ -45,7 +45,8 @@ func NewRate(now func() time.Time, maxKeys int) *Rate {
 
 // Allow counts an event of key if the limit has room for it. If not, nothing is
 // counted and retryAfter is how long until it has: more than 0, not rounded.
-// The zero Limit limits nothing. Different limits need different keys.
+// The zero Limit limits nothing. Each limit has a count of its own, so a limit
+// that is changed starts anew.
 func (r *Rate) Allow(key string, limit Limit) (retryAfter time.Duration, ok bool) {
 	if limit.none() {
 		return 0, true
@@ -57,7 +58,7 @@ func (r *Rate) Allow(key string, limit Limit) (retryAfter time.Duration, ok bool
 	s := &r.shards[maphash.String(r.seed, key)&uint64(len(r.shards)-1)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.meter(key).allow(r.clock.elapsed(), limit)
+	return s.meter(rateKey{key, limit}).allow(r.clock.elapsed(), limit)
 }
 
 // Len returns how many keys are remembered.
@@ -75,33 +76,42 @@ func (r *Rate) Len() (n int) {
 // the root.
 type rateShard struct {
 	mu     sync.Mutex
-	meters map[string]*meter
+	meters map[rateKey]*meter
 	root   meter
 	max    int
 }
 
+type rateKey struct {
+	name  string
+	limit Limit
+}
+
+// own returns the key with a text of its own: the caller's may be part of a
+// large one.
+func (k rateKey) own() rateKey { return rateKey{strings.Clone(k.name), k.limit} }
+
 type meter struct {
 	runs
-	key        string
+	key        rateKey
 	prev, next *meter
 }
 
 func (s *rateShard) init(bound int) {
-	s.meters, s.max = make(map[string]*meter), bound
+	s.meters, s.max = make(map[rateKey]*meter), bound
 	s.root.prev, s.root.next = &s.root, &s.root
 }
 
 // meter returns the meter of key as the one used last.
-func (s *rateShard) meter(key string) *meter {
+func (s *rateShard) meter(key rateKey) *meter {
 	m := s.meters[key]
 	switch {
 	case m != nil:
 		m.unlink()
 	case len(s.meters) < s.max:
-		m = &meter{key: strings.Clone(key)} // the caller's text may be part of a large one
+		m = &meter{key: key.own()}
 		s.meters[m.key] = m
 	default:
-		m = s.reuse(strings.Clone(key))
+		m = s.reuse(key.own())
 	}
 	m.prev, m.next = s.root.prev, &s.root
 	m.prev.next, m.next.prev = m, m
@@ -109,7 +119,7 @@ func (s *rateShard) meter(key string) *meter {
 }
 
 // reuse gives the meter unused for longest to another key.
-func (s *rateShard) reuse(key string) *meter {
+func (s *rateShard) reuse(key rateKey) *meter {
 	m := s.root.next
 	m.unlink()
 	delete(s.meters, m.key)

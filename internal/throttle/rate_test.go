@@ -56,11 +56,44 @@ func TestRate(t *testing.T) {
 				t.Errorf("Len = %d, want 0", r.Len())
 			}
 		}},
-		{"a smaller limit holds at once for what was counted before", func(t *testing.T, r *Rate, _ *fakeClock) {
-			for range 1000 {
-				expectAllow(t, r, "k", Limit{Events: 1000, Window: time.Minute})
+		{"two limits of one key count apart", func(t *testing.T, r *Rate, c *fakeClock) {
+			for range 3 {
+				expectAllow(t, r, "k", three)
 			}
-			expectRefuse(t, r, "k", three, time.Minute)
+			for range 10 {
+				expectAllow(t, r, "k", Limit{Events: 1, Window: time.Second})
+				expectRefuse(t, r, "k", Limit{Events: 1, Window: time.Second}, time.Second)
+				c.advance(time.Second)
+			}
+			expectRefuse(t, r, "k", three, 50*time.Second)
+		}},
+		{"a large limit outlives a clock that jumps back", func(t *testing.T, r *Rate, c *fakeClock) {
+			large := Limit{Events: 1000, Window: time.Minute}
+			minute := func(each int) {
+				for range 15 {
+					for range each {
+						expectAllow(t, r, "k", large)
+					}
+					c.advance(large.Window / 15)
+				}
+			}
+			minute(30)
+			c.advance(-time.Hour)
+			minute(10)
+			c.advance(2 * large.Window)
+			for range large.Events {
+				expectAllow(t, r, "k", large)
+			}
+			expectRefuse(t, r, "k", large, large.Window)
+		}},
+		{"a window shorter than the clock tells holds too", func(t *testing.T, r *Rate, c *fakeClock) {
+			tiny := Limit{Events: 30, Window: 15}
+			for range 30 {
+				expectAllow(t, r, "k", tiny)
+			}
+			expectRefuse(t, r, "k", tiny, 15)
+			c.advance(15)
+			expectAllow(t, r, "k", tiny)
 		}},
 		{"a steady caller at the limit is never refused when the limit is small", func(t *testing.T, r *Rate, c *fakeClock) {
 			for range 500 {
@@ -159,6 +192,15 @@ func TestMemoryOfRate(t *testing.T) {
 		expectAllow(t, r, "b", one)
 		if r.Len() != 2 {
 			t.Errorf("Len = %d, want 2", r.Len())
+		}
+	})
+	t.Run("a long key is not kept whole", func(t *testing.T) {
+		r := NewRate(newFakeClock().now, 1)
+		expectAllow(t, r, strings.Repeat("x", 1<<20), one)
+		for key := range r.shards[0].meters {
+			if len(key.name) > longKey {
+				t.Errorf("%d bytes of the key are kept", len(key.name))
+			}
 		}
 	})
 	t.Run("many keys stay within the bound", func(t *testing.T) {

@@ -44,7 +44,7 @@ func (r *runs) add(now time.Duration, l Limit) {
 	if r.len > 0 {
 		newest := r.at(r.len - 1)
 		shared := l.Events > len(r.ring) && now-newest.first < l.Window/grains
-		if shared || r.len == len(r.ring) { // full only after the limit was changed
+		if shared || r.len == len(r.ring) { // full only after the clock jumped back
 			newest.last = now
 			newest.events++
 			return
