@@ -85,21 +85,34 @@ func hasScheme(value, scheme string) bool {
 // isB64Token tells the characters of a b64token (RFC 6750 section 2.1):
 // letters, digits, -._~+/ and then padding.
 func isB64Token(text string) bool {
-	body := strings.TrimRight(text, "=")
-	for i := range len(body) {
-		if c := body[i]; !isAlnum(c) && strings.IndexByte("-._~+/", c) < 0 {
+	n := len(text)
+	for n > 0 && text[n-1] == '=' {
+		n--
+	}
+	for i := range n {
+		if chars[text[i]]&b64Char == 0 {
 			return false
 		}
 	}
-	return body != ""
-}
-
-func isAlnum(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+	return n > 0
 }
 
 // isTokenChar tells the characters of a token (RFC 9110 section 5.6.2), which
 // schemes and field names are made of.
-func isTokenChar(c byte) bool {
-	return isAlnum(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
+func isTokenChar(c byte) bool { return chars[c]&tokenChar != 0 }
+
+const (
+	b64Char = 1 << iota
+	tokenChar
+)
+
+var chars = func() (table [256]byte) {
+	const alnum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	for _, c := range []byte(alnum + "-._~+/") {
+		table[c] |= b64Char
+	}
+	for _, c := range []byte(alnum + "!#$%&'*+-.^_`|~") {
+		table[c] |= tokenChar
+	}
+	return table
+}()

@@ -17,7 +17,7 @@ const defaultMaxBody = 64 << 10
 // content type says: clients in the field misspell it. Content that is not
 // one whole JSON object holds no credential, and neither does null; a member
 // of another type is malformed.
-func (s Spec) readBody(r *http.Request) (string, error) {
+func (s *Spec) readBody(r *http.Request) (string, error) {
 	if !hasBody(r) {
 		return "", nil
 	}
@@ -36,7 +36,7 @@ func (s Spec) readBody(r *http.Request) (string, error) {
 	return token, nil
 }
 
-func bodyLimit(s Spec) int64 {
+func bodyLimit(s *Spec) int64 {
 	if s.MaxBody > 0 {
 		return s.MaxBody
 	}
@@ -87,7 +87,7 @@ type reread struct {
 
 // member returns the value of the member, nil where it is absent or text is
 // not one JSON object. [json.Unmarshal] would let the last of two win.
-func (s Spec) member(text []byte) (value json.RawMessage, err error) {
+func (s *Spec) member(text []byte) (value json.RawMessage, err error) {
 	if !json.Valid(text) {
 		return nil, nil
 	}
@@ -112,7 +112,7 @@ func (s Spec) member(text []byte) (value json.RawMessage, err error) {
 	return value, nil
 }
 
-func (s Spec) isMember(name json.Token) bool {
+func (s *Spec) isMember(name json.Token) bool {
 	text, ok := name.(string)
 	if !ok || len(text) != len(s.Name) {
 		return false

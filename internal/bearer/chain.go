@@ -10,12 +10,12 @@ import (
 
 // maxPresented bounds how many credentials one request may bring. It keeps
 // [Presented] an array, and stops a caller from costing a lookup per source.
-const maxPresented = 6
+const maxPresented = 4
 
 // Presented is what a request brought, in the order of the chain. It is an
 // array, so that reading allocates nothing.
 type Presented struct {
-	list [maxPresented]Credential
+	list [maxPresented + 1]Credential // the last is room to read one too many
 	n    int
 }
 
@@ -69,7 +69,7 @@ func bodyLast(s Spec) int {
 
 func (c *Chain) add(s Spec) {
 	if s.Kind == auth.APIKey {
-		s.Name = s.header()
+		s.Name, s.canonical = s.header(), s.header()
 	}
 	at := slices.IndexFunc(c.specs, s.SameSource)
 	if at < 0 {
@@ -78,7 +78,7 @@ func (c *Chain) add(s Spec) {
 	}
 	known := &c.specs[at]
 	known.FoldName = known.FoldName || s.FoldName || known.Name != s.Name
-	known.MaxBody = max(bodyLimit(*known), bodyLimit(s))
+	known.MaxBody = max(bodyLimit(known), bodyLimit(&s))
 	known.Form = either(known.Form, s.Form)
 }
 
@@ -114,16 +114,16 @@ func (c *Chain) Read(r *http.Request) (p Presented, err error) {
 		if c.skips(s, r, &p) {
 			continue
 		}
-		found, present, err := s.Read(r)
+		err := s.readInto(&p.list[p.n], r)
 		switch {
 		case err != nil && (bad != nil || !c.mayYield(s.Kind, err)):
 			return Presented{}, err
 		case err != nil:
 			bad, badKind = err, s.Kind
-		case present && p.n == maxPresented:
+		case p.list[p.n].Kind == "":
+		case p.n == maxPresented:
 			return Presented{}, malformed(auth.ReasonAmbiguous)
-		case present:
-			p.list[p.n] = found
+		default:
 			p.n++
 		}
 	}

@@ -119,6 +119,23 @@ func TestChainReadsOneHeaderForOneCredential(t *testing.T) {
 	}
 }
 
+func TestChainReadsAKeyWhateverElseIsThere(t *testing.T) {
+	chain := bearer.NewChain([]bearer.Spec{{Kind: auth.APIKey, Name: "apikey"}}, nil)
+	if got := kinds(chain.Read(request("apikey: k", "userid: u", "token: t"))); got != "api_key=k" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestChainForgivesOneBadCredentialAtMost(t *testing.T) {
+	chain := bearer.NewChain([]bearer.Spec{{Kind: auth.Bearer}, {Kind: auth.Query, Name: "t"}, {Kind: auth.APIKey}},
+		[][2]auth.CredentialKind{{auth.Bearer, auth.APIKey}, {auth.Query, auth.APIKey}})
+	r := request("Authorization: Bearer a b", "X-Api-Key: k")
+	r.URL.RawQuery = "t=%zz"
+	if got := kinds(chain.Read(r)); got != "malformed: form" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestChainMergesSpecsOfOneSource(t *testing.T) {
 	upper := func(n int) func(string) (string, bool) {
 		return func(s string) (string, bool) { return strings.ToUpper(s), len(s) == n }

@@ -39,7 +39,7 @@ func (s Spec) Check() error {
 	return fmt.Errorf("%q is no kind of credential", s.Kind)
 }
 
-func (s Spec) checkHeader() error {
+func (s *Spec) checkHeader() error {
 	name := s.header()
 	for i := range len(name) {
 		if !isTokenChar(name[i]) {

@@ -36,6 +36,9 @@ type Spec struct {
 	Form func(string) (string, bool)
 	// MaxBody bounds what is read of a body to find a member; 0 is 64 KiB.
 	MaxBody int64
+	// canonical is the header's name in canonical form, where a chain has
+	// worked it out.
+	canonical string
 }
 
 // Format prints the kind and [auth.Redacted], whatever the verb.

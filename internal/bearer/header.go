@@ -16,8 +16,11 @@ const (
 	headerEntity  = "Entity-Authentication-Token"
 )
 
-func (s Spec) header() string {
-	if s.Name == "" {
+func (s *Spec) header() string {
+	switch {
+	case s.canonical != "":
+		return s.canonical
+	case s.Name == "":
 		return defaultHeader
 	}
 	return http.CanonicalHeaderKey(s.Name) // allocates only where it changes
@@ -25,7 +28,7 @@ func (s Spec) header() string {
 
 // readHeader returns the key in the header of APIKey. Any text is a key that
 // can be looked up, so nothing but its length is judged here.
-func (s Spec) readHeader(r *http.Request) (string, error) { return single(r.Header, s.header()) }
+func (s *Spec) readHeader(r *http.Request) (string, error) { return single(r.Header, s.header()) }
 
 // single returns the value of a field that must not stand twice.
 func single(h http.Header, name string) (string, error) {
@@ -43,40 +46,33 @@ func single(h http.Header, name string) (string, error) {
 // the parts without the others are a wrong credential, not a missing one. All
 // that was sent is handed on beside an entity token, for whoever verifies it
 // to compare.
-func (s Spec) readTriple(r *http.Request) (c Credential, present bool, err error) {
-	c.Kind = auth.KeyUserToken
-	parts := [...]struct {
-		name string
-		into *string
-	}{{headerKey, &c.Key}, {headerUser, &c.User}, {headerToken, &c.Token}, {headerEntity, &c.Entity}}
-	for _, p := range parts {
-		text, err := single(r.Header, p.name)
+func (s *Spec) readTriple(c *Credential, r *http.Request) error {
+	var values [4]string
+	present := false
+	for i, name := range [...]string{headerKey, headerUser, headerToken, headerEntity} {
+		text, err := single(r.Header, name)
 		if err != nil {
-			return Credential{}, false, err
+			return err
 		}
 		if len(text) > MaxValue {
-			return Credential{}, false, tooLong()
+			return tooLong()
 		}
-		*p.into = text
+		values[i] = text
 		present = present || text != ""
 	}
 	if !present {
-		return Credential{}, false, nil
+		return nil
 	}
-	if c.Key == "" || c.Entity == "" && (c.User == "" || c.Token == "") {
-		return Credential{}, false, invalid(auth.ReasonMismatch)
+	key, user, token, entity := values[0], values[1], values[2], values[3]
+	if key == "" || entity == "" && (user == "" || token == "") {
+		return invalid(auth.ReasonMismatch)
 	}
-	return s.formTriple(c)
-}
-
-// formTriple brings the token into its canonical form.
-func (s Spec) formTriple(c Credential) (Credential, bool, error) {
-	token, err := s.canonical(c.Token, nil)
+	token, err := s.inForm(token, nil)
 	if err != nil {
-		return Credential{}, false, err
+		return err
 	}
-	c.Token = token
-	return c, true, nil
+	*c = Credential{Kind: auth.KeyUserToken, Key: key, User: user, Token: token, Entity: entity}
+	return nil
 }
 
 // namesUser reports whether a request carries parts of KeyUserToken other than

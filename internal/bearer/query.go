@@ -12,7 +12,7 @@ import (
 // by [url.ParseQuery], which drops what it cannot read and would so hide a
 // second value: parameters are separated by & alone, a name that does not
 // decode is nobody's, and our own value must decode.
-func (s Spec) readQuery(r *http.Request) (string, error) {
+func (s *Spec) readQuery(r *http.Request) (string, error) {
 	raw, found := "", false
 	for rest := r.URL.RawQuery; rest != ""; {
 		var part string
@@ -25,9 +25,6 @@ func (s Spec) readQuery(r *http.Request) (string, error) {
 			return "", malformed(auth.ReasonDuplicate)
 		}
 		raw, found = value, true
-	}
-	if len(raw) > 3*MaxValue {
-		return "", tooLong()
 	}
 	text, err := url.QueryUnescape(raw)
 	if err != nil { // its text would quote a part of the secret
@@ -90,7 +87,7 @@ func lower(c byte) byte {
 
 // withoutParameter returns the query without every parameter of that name, the
 // others byte for byte as they were.
-func (s Spec) withoutParameter(query string) string {
+func (s *Spec) withoutParameter(query string) string {
 	if !s.inQuery(query) {
 		return query
 	}
@@ -103,7 +100,7 @@ func (s Spec) withoutParameter(query string) string {
 	return strings.Join(kept, "&")
 }
 
-func (s Spec) inQuery(query string) bool {
+func (s *Spec) inQuery(query string) bool {
 	for rest := query; rest != ""; {
 		var part string
 		part, rest, _ = strings.Cut(rest, "&")
@@ -114,7 +111,7 @@ func (s Spec) inQuery(query string) bool {
 	return false
 }
 
-func (s Spec) isParameter(part string) bool {
+func (s *Spec) isParameter(part string) bool {
 	name, _, _ := strings.Cut(part, "=")
 	return sameName(name, s.Name, s.FoldName)
 }

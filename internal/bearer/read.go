@@ -24,39 +24,45 @@ const MaxValue = 8 << 10
 // request nor its header is changed otherwise, and values are not copied: a
 // [Credential] shares the memory of the request.
 func (s Spec) Read(r *http.Request) (c Credential, present bool, err error) {
+	err = s.readInto(&c, r)
+	return c, c.Kind != "", err
+}
+
+// readInto is [Spec.Read] without copies: a chain reads into its own array. c
+// is zero, and stays so unless a credential is present.
+func (s *Spec) readInto(c *Credential, r *http.Request) error {
+	var text string
+	var err error
 	switch s.Kind {
 	case auth.Bearer:
-		return s.token(readBearer(r))
-	case auth.Query:
-		return s.token(s.readQuery(r))
-	case auth.Body:
-		return s.token(s.readBody(r))
+		text, err = readBearer(r)
 	case auth.APIKey:
-		return s.key(s.readHeader(r))
+		text, err = s.readHeader(r)
 	case auth.Basic:
-		return s.key(readBasic(r))
+		text, err = readBasic(r)
+	case auth.Query:
+		text, err = s.readQuery(r)
+	case auth.Body:
+		text, err = s.readBody(r)
 	case auth.KeyUserToken:
-		return s.readTriple(r)
+		return s.readTriple(c, r)
+	default:
+		return auth.Fail(auth.Internal, auth.ReasonUnsupported, nil)
 	}
-	return c, false, auth.Fail(auth.Internal, auth.ReasonUnsupported, nil)
+	if text, err = s.inForm(text, err); err != nil || text == "" {
+		return err
+	}
+	c.Kind = s.Kind
+	if s.Kind == auth.APIKey || s.Kind == auth.Basic {
+		c.Key = text
+		return nil
+	}
+	c.Token = text
+	return nil
 }
 
-// token makes a credential of a value that was read, in canonical form.
-func (s Spec) token(text string, err error) (c Credential, present bool, _ error) {
-	if text, err = s.canonical(text, err); err != nil || text == "" {
-		return c, false, err
-	}
-	return Credential{Kind: s.Kind, Token: text}, true, nil
-}
-
-func (s Spec) key(text string, err error) (c Credential, present bool, _ error) {
-	if text, err = s.canonical(text, err); err != nil || text == "" {
-		return c, false, err
-	}
-	return Credential{Kind: s.Kind, Key: text}, true, nil
-}
-
-func (s Spec) canonical(text string, err error) (string, error) {
+// inForm bounds a value that was read and brings it into its canonical form.
+func (s *Spec) inForm(text string, err error) (string, error) {
 	if err != nil || text == "" {
 		return "", err
 	}

@@ -17,7 +17,7 @@ func (s Spec) SameSource(other Spec) bool {
 }
 
 // sourceName returns the name that tells sources of one kind apart.
-func (s Spec) sourceName() string {
+func (s *Spec) sourceName() string {
 	switch s.Kind {
 	case auth.APIKey:
 		return s.header()

@@ -39,7 +39,7 @@ func stripScheme(r *http.Request, scheme string) {
 	}
 }
 
-func (s Spec) stripQuery(r *http.Request) {
+func (s *Spec) stripQuery(r *http.Request) {
 	r.URL.RawQuery = s.withoutParameter(r.URL.RawQuery)
 	path, query, ok := strings.Cut(r.RequestURI, "?")
 	if !ok || !s.inQuery(query) {

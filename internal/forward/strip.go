@@ -22,7 +22,7 @@ func (f *Fields) Strip(r *http.Request) {
 	}
 	f.stripTrailer(r.Trailer)
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &trailing{ReadCloser: r.Body, request: r, announced: r.Trailer, fields: f}
+		r.Body = &trailing{r.Body, r, f}
 	}
 }
 
@@ -97,16 +97,14 @@ func trim(token string) string { return strings.Trim(token, " \t") }
 // trailing is a body that cleans the trailers when they have arrived.
 type trailing struct {
 	io.ReadCloser
-	request   *http.Request
-	announced http.Header // shared by copies of the request
-	fields    *Fields
+	request *http.Request // its trailers are shared by copies of it
+	fields  *Fields
 }
 
 // Read cleans at the end of the body, before the reader learns of the end.
 func (t *trailing) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
 	if err != nil {
-		t.fields.stripTrailer(t.announced)
 		t.fields.stripTrailer(t.request.Trailer)
 	}
 	return n, err

@@ -18,7 +18,7 @@ import (
 
 func TestStripHeader(t *testing.T) {
 	long := "X-" + strings.Repeat("Long-", 20) + "User"
-	fields := forward.NewFields([]string{"X-User", "Remote-User", long}, "X-Api-Key", "Apikey")
+	fields := forward.NewFields([]string{"X-User", "Remote-User", "X-Seven", long}, "X-Api-Key", "Apikey")
 	for name, c := range map[string]struct{ in, want http.Header }{
 		"what is not ours stays": {
 			http.Header{"X-Other": {"1"}, "Authorization": {"Bearer a"}, "X-Api-Key": {"k"}, "X-Forwarded-For": {"::1"}},
@@ -132,6 +132,25 @@ func TestStripCleansTrailers(t *testing.T) {
 		t.Errorf("arrived are %v", copied.Trailer)
 	}
 }
+
+// The server makes the map of trailers itself where none were announced.
+func TestStripCleansTrailersThatComeWithoutAMap(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.TransferEncoding = []string{"chunked"}
+	r.Body = io.NopCloser(atEnd(func() { r.Trailer = http.Header{"X-Auth-Subject": {"b"}, "X-Checksum": {"1"}} }))
+	forward.NewFields(nil).Strip(r)
+	if _, err := io.ReadAll(r.Body); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Trailer) != 1 || r.Trailer.Get("X-Checksum") != "1" {
+		t.Errorf("arrived are %v", r.Trailer)
+	}
+}
+
+// atEnd is an empty body that calls a function as it ends.
+type atEnd func()
+
+func (end atEnd) Read([]byte) (int, error) { end(); return 0, io.EOF }
 
 func TestStripLeavesABodyWithoutTrailersAlone(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("body"))

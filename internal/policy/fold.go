@@ -26,7 +26,7 @@ func (p Pattern) MatchFold(path string) bool {
 		var left bool
 		a, want, more = strings.Cut(want, "/")
 		b, rest, left = strings.Cut(rest, "/")
-		if !strings.EqualFold(trimTail(a), trimTail(b)) || more && !left {
+		if !strings.EqualFold(trimTail(a), trimTail(b)) {
 			return false
 		}
 		if !more && left {

@@ -54,9 +54,6 @@ func sameTarget(target string, u *url.URL) bool {
 	if at := strings.IndexAny(rest, "/?#"); at >= 0 {
 		path, _, _ = strings.Cut(rest[at:], "?")
 	}
-	if path == "" || path == "/" {
-		return u.Path == "" || u.Path == "/"
-	}
 	return path == u.EscapedPath()
 }
 
@@ -72,27 +69,57 @@ func plain(path string) bool {
 	if path[0] != '/' {
 		return false
 	}
-	ascii, start, solid := true, 1, false // of the segment: where it starts, and whether it is more than dots and spaces
+	ascii := true
+	start, solid := 1, false // of the segment: where it begins, whether it is more than dots and spaces
 	for i := 1; i < len(path); i++ {
-		switch c := path[i]; {
-		case c == '/':
+		switch c := path[i]; classes[c] {
+		case ordinary:
+			solid = true
+		case slash:
 			if !solid {
 				return false
 			}
 			start, solid = i+1, false
-		case c == '.' || c == ' ':
-		case c == '%' && decodesAgain(path[i+1:]):
-			return false
-		case c >= utf8.RuneSelf:
+		case foreign:
 			ascii, solid = false, true
-		case c < 0x20 || c == 0x7f || c == '\\' || c == ';' || c == '#' || c == '?':
-			return false
-		default:
+		case percent:
+			if decodesAgain(path[i+1:]) {
+				return false
+			}
 			solid = true
+		case splitting:
+			return false
 		}
 	}
 	return (solid || start == len(path)) && (ascii || printable(path))
 }
+
+// class is what a byte does to a path.
+type class uint8
+
+const (
+	ordinary  class = iota
+	slash           // ends a segment
+	hollow          // a dot or a space: no segment is made of them alone
+	percent         // may decode again
+	foreign         // part of a longer rune
+	splitting       // some reader splits, ends or turns the path there
+)
+
+var classes = func() (table [256]class) {
+	for c := range table {
+		if c < 0x20 || c == 0x7f {
+			table[c] = splitting
+		} else if c >= utf8.RuneSelf {
+			table[c] = foreign
+		}
+	}
+	for _, c := range []byte(`\;#?`) {
+		table[c] = splitting
+	}
+	table['/'], table['.'], table[' '], table['%'] = slash, hollow, hollow, percent
+	return table
+}()
 
 // decodesAgain reports whether what follows a percent would make it an escape:
 // two hex digits, or u and four of them as some servers still read.

@@ -36,6 +36,7 @@ func TestAllow(t *testing.T) {
 		"one tenant of several is enough":                  {policy.Requirement{}, bound, []string{"t9", "t1"}, ""},
 		"another tenant is refused":                        {policy.Requirement{}, bound, []string{"t2"}, auth.ReasonTenant},
 		"an empty tenant is nobody's":                      {policy.Requirement{}, nobody, []string{""}, auth.ReasonTenant},
+		"an empty tenant is not one without a name":        {policy.Requirement{}, &auth.Principal{Tenant: "t1"}, []string{""}, auth.ReasonTenant},
 		"an empty tenant is not a bound caller's":          {policy.Requirement{}, bound, []string{""}, auth.ReasonTenant},
 		"a caller without a tenant is of none":             {policy.Requirement{}, nobody, []string{"t1"}, auth.ReasonTenant},
 		"a caller of several tenants is of each":           {policy.Requirement{}, roaming, []string{"Bell"}, ""},
