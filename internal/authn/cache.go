@@ -7,6 +7,8 @@ import (
 	"time"
 
 	gocache "github.com/patrickmn/go-cache"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
 // shardCount spreads the lock of go-cache; a power of two.
@@ -37,8 +39,14 @@ type entry struct {
 	verdict *Verdict
 	// expires is in Unix nanoseconds.
 	expires int64
-	stamps  []stamp
+	// few holds the stamps of a usual verdict beside the rest of it, where
+	// they cost no further cache line; more holds the others.
+	few  [fewStamps]stamp
+	more []stamp
 }
+
+// fewStamps is enough for everything, session, account and key.
+const fewStamps = 4
 
 func newCache(s *stamps, limit int) *cache {
 	c := &cache{stamps: s, perCell: max(1, limit/shardCount)}
@@ -67,7 +75,12 @@ func (c *cache) holds(e *entry, now int64) bool {
 	if now >= e.expires {
 		return false
 	}
-	for _, m := range e.stamps {
+	for i := range e.few {
+		if !c.stamps.current(e.few[i]) {
+			return false
+		}
+	}
+	for _, m := range e.more {
 		if !c.stamps.current(m) {
 			return false
 		}
@@ -80,12 +93,19 @@ func (c *cache) holds(e *entry, now int64) bool {
 // moves gen before it moves its stamp: so either the change is seen here, or
 // the stamps that were read are void when it is done.
 func (c *cache) put(k cacheKey, v *Verdict, tags []tag, gen uint64) {
-	e := &entry{verdict: v, expires: math.MaxInt64, stamps: make([]stamp, len(tags))}
+	e := &entry{verdict: v, expires: math.MaxInt64}
+	for i := range e.few { // those that are not needed hold what all hold
+		e.few[i] = c.stamps.read(tag{kind: store.AllChanged})
+	}
 	if !v.Principal.Expires.IsZero() {
 		e.expires = v.Principal.Expires.UnixNano()
 	}
 	for i, t := range tags {
-		e.stamps[i] = c.stamps.read(t)
+		if i < fewStamps {
+			e.few[i] = c.stamps.read(t)
+			continue
+		}
+		e.more = append(e.more, c.stamps.read(t))
 	}
 	if c.stamps.gen.Load() != gen {
 		return

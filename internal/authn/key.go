@@ -15,7 +15,7 @@ type cacheKey [sha256.Size]byte
 
 // keySpace holds what is hashed for a usual credential, so that it stays on
 // the stack.
-const keySpace = 256
+const keySpace = 128
 
 func keyOf(realm string, c bearer.Credential) cacheKey {
 	var space [keySpace]byte
