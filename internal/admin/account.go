@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -20,6 +21,7 @@ type NewAccount struct {
 	Roles           []string
 	// Tenant and Unit are names or ids; the account becomes a member.
 	Tenant, Unit string
+	Disabled     bool
 	Addresses    []netip.Prefix
 	Profile      store.Profile
 	Settings     []store.Setting
@@ -40,11 +42,11 @@ func (a *Admin) AddAccount(ctx context.Context, n NewAccount) (store.Account, er
 	}
 	row := store.Account{
 		ID: uuid.NewString(), Realm: a.Realm, Username: n.Username, Email: n.Email, Password: hash,
-		Roles: n.Roles, Profile: n.Profile, Settings: n.Settings, Addresses: n.Addresses,
+		Roles: n.Roles, Disabled: n.Disabled, Profile: n.Profile, Settings: n.Settings, Addresses: n.Addresses,
 		Created: a.now(), Updated: a.now(),
 	}
 	if err := a.Store.Accounts.InsertAccount(ctx, row); err != nil {
-		return store.Account{}, taken(err, "account", n.Username)
+		return store.Account{}, taken(err, "the username %q or its email is in use already", n.Username)
 	}
 	if n.Tenant == "" {
 		return row, nil
@@ -58,7 +60,7 @@ func checkAccount(n NewAccount) error {
 		return invalid("an account needs a username")
 	}
 	if _, err := store.NameKey(n.Username); err != nil {
-		return invalid("username %q: %v", n.Username, err)
+		return unfit("username", n.Username, err)
 	}
 	if n.Email != "" {
 		if _, err := store.NameKey(n.Email); err != nil || !strings.Contains(n.Email, "@") {
@@ -66,7 +68,7 @@ func checkAccount(n NewAccount) error {
 		}
 	}
 	if n.Unit != "" && n.Tenant == "" {
-		return invalid("unit %q: say of which tenant", n.Unit)
+		return invalid("the unit %q needs its tenant beside it", n.Unit)
 	}
 	return checkNames("role", n.Roles)
 }
@@ -92,7 +94,7 @@ func (a *Admin) membership(ctx context.Context, tenant, unit string) (store.Memb
 func (a *Admin) hash(ctx context.Context, n NewAccount) (auth.Secret, error) {
 	if !n.Hash.Empty() {
 		if err := a.Hasher.Known(n.Hash); err != nil {
-			return auth.Secret{}, invalid("password hash of %q: %v", n.Username, err)
+			return auth.Secret{}, invalid("the password hash of %q cannot be used: %s", n.Username, Text(err))
 		}
 		return n.Hash, nil
 	}
@@ -129,42 +131,48 @@ func (a *Admin) SetPassword(ctx context.Context, ref string, p auth.Secret) (sto
 	if err != nil {
 		return row, err
 	}
-	row.Password = hash
-	return a.update(ctx, row)
+	row, err = a.change(ctx, ref, func(row *store.Account) { row.Password = hash })
+	return row, a.endSessions(ctx, row, err)
 }
 
 // SetDisabled switches an account off, which ends its sessions, or on again.
 func (a *Admin) SetDisabled(ctx context.Context, ref string, disabled bool) (store.Account, error) {
-	row, err := a.Account(ctx, ref)
-	if err != nil {
-		return row, err
-	}
-	row.Disabled = disabled
-	return a.update(ctx, row)
+	row, err := a.change(ctx, ref, func(row *store.Account) { row.Disabled = disabled })
+	return row, a.endSessions(ctx, row, err)
 }
 
-// SetRoles replaces the roles of an account.
+// SetRoles replaces the roles of an account. Its sessions go on with the new
+// ones.
 func (a *Admin) SetRoles(ctx context.Context, ref string, roles []string) (store.Account, error) {
 	if err := checkNames("role", roles); err != nil {
 		return store.Account{}, err
 	}
-	row, err := a.Account(ctx, ref)
-	if err != nil {
-		return row, err
-	}
-	row.Roles, row.Updated = roles, a.now()
-	return row, a.Store.Accounts.UpdateAccount(ctx, row)
+	return a.change(ctx, ref, func(row *store.Account) { row.Roles = roles })
 }
 
-// update stores an account and then ends its sessions: a login that read the
-// old row finds that its version has passed and withdraws its token itself.
-func (a *Admin) update(ctx context.Context, row store.Account) (store.Account, error) {
-	row.Updated = a.now()
-	if err := a.Store.Accounts.UpdateAccount(ctx, row); err != nil {
-		return row, err
+// change stores what edit makes of an account and returns the row as it is
+// stored now, but for its version.
+func (a *Admin) change(ctx context.Context, ref string, edit func(*store.Account)) (store.Account, error) {
+	return settle("account "+strconv.Quote(ref), func() (store.Account, error) {
+		row, err := a.Account(ctx, ref)
+		if err != nil {
+			return row, err
+		}
+		edit(&row)
+		row.Updated = a.now()
+		return row, a.Store.Accounts.UpdateAccount(ctx, row)
+	})
+}
+
+// endSessions follows a change of the account, never precedes it: a login that
+// read the old row finds that its version has passed and withdraws its token
+// itself.
+func (a *Admin) endSessions(ctx context.Context, row store.Account, err error) error {
+	if err != nil {
+		return err
 	}
-	_, err := a.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{Subject: row.ID})
-	return row, err
+	_, err = a.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{Subject: row.ID})
+	return err
 }
 
 // DeleteAccount removes an account with its keys and sessions.
@@ -182,22 +190,4 @@ func (a *Admin) Accounts(ctx context.Context, yield func(store.Account) error) e
 	return pages(func(p store.Page) ([]store.Account, error) {
 		return a.Store.Accounts.ListAccounts(ctx, a.Realm, p)
 	}, yield)
-}
-
-// pages reads a list to its end, a page at a time.
-func pages[T any](read func(store.Page) ([]T, error), yield func(T) error) error {
-	for at := 0; ; at += store.MaxPage {
-		rows, err := read(store.Page{Offset: at, Limit: store.MaxPage})
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			if err := yield(row); err != nil {
-				return err
-			}
-		}
-		if len(rows) < store.MaxPage {
-			return nil
-		}
-	}
 }

@@ -2,7 +2,9 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -38,11 +40,10 @@ func (a *Admin) CreateKey(ctx context.Context, n NewKey) (store.Key, auth.Secret
 	if err != nil {
 		return row, auth.Secret{}, err
 	}
-	row.ID, err = a.Store.Keys.InsertKey(ctx, row)
-	if err != nil && auth.CodeOf(err) == auth.Conflict {
-		return row, auth.Secret{}, auth.Fail(auth.Conflict, "", errKeyKnown)
+	if row.ID, err = a.Store.Keys.InsertKey(ctx, row); err != nil {
+		return row, auth.Secret{}, taken(err, "this key is in use already")
 	}
-	return row, secret, err
+	return row, secret, nil
 }
 
 func (a *Admin) keyRow(ctx context.Context, n NewKey) (store.Key, error) {
@@ -57,21 +58,27 @@ func (a *Admin) keyRow(ctx context.Context, n NewKey) (store.Key, error) {
 	if err := a.checkKey(n); err != nil {
 		return row, err
 	}
-	if n.Account != "" {
-		owner, err := a.Account(ctx, n.Account)
-		if err != nil {
-			return row, err
-		}
-		row.Account = owner.ID
+	if n.Account == "" {
+		return a.ofTenant(ctx, row, n.Tenant)
 	}
-	if n.Tenant != "" {
-		t, err := a.Tenant(ctx, n.Tenant)
-		if err != nil {
-			return row, err
-		}
-		row.Tenant = t.ID
+	owner, err := a.Account(ctx, n.Account)
+	if err != nil {
+		return row, err
 	}
-	return row, a.checkMember(ctx, row, n)
+	row.Account = owner.ID
+	row.Tenant, err = a.tenantOf(ctx, owner, n.Tenant)
+	return row, err
+}
+
+// ofTenant makes a key that belongs to no account one of a tenant, where one is
+// named.
+func (a *Admin) ofTenant(ctx context.Context, row store.Key, tenant string) (store.Key, error) {
+	if tenant == "" {
+		return row, nil
+	}
+	t, err := a.Tenant(ctx, tenant)
+	row.Tenant = t.ID
+	return row, err
 }
 
 func (a *Admin) checkKey(n NewKey) error {
@@ -85,24 +92,6 @@ func (a *Admin) checkKey(n NewKey) error {
 		return invalid("the key would have expired already, at %s", n.Expires.UTC().Format(time.RFC3339))
 	}
 	return checkNames("scope", n.Scopes)
-}
-
-// checkMember refuses a key of an account in a tenant that it does not belong
-// to: such a key would never be good for anything.
-func (a *Admin) checkMember(ctx context.Context, row store.Key, n NewKey) error {
-	if row.Account == "" || row.Tenant == "" {
-		return nil
-	}
-	all, err := a.Store.Memberships.MembershipsOf(ctx, a.Realm, row.Account)
-	if err != nil {
-		return err
-	}
-	for _, m := range all {
-		if m.Tenant == row.Tenant {
-			return nil
-		}
-	}
-	return invalid("account %q is no member of tenant %q", n.Account, n.Tenant)
 }
 
 // fillSecret mints a key, or takes one that exists, and notes what may be kept
@@ -127,15 +116,16 @@ func (a *Admin) Key(ctx context.Context, id int64) (store.Key, error) {
 	return row, missingKey(err, id)
 }
 
-// RotateKey makes a new key with the owner, name, scopes and permissions of an
-// old one, which is good for overlap longer and then no more.
+// RotateKey makes a new key with the owner, name, scopes, permissions and end of
+// an old one, which is good for overlap longer and then no more. Of several
+// rotations of one key at once one wins; the others leave nothing behind.
 func (a *Admin) RotateKey(ctx context.Context, id int64, overlap time.Duration) (store.Key, auth.Secret, error) {
 	old, err := a.Key(ctx, id)
 	if err != nil {
 		return old, auth.Secret{}, err
 	}
-	if !old.Revoked.IsZero() || (!old.Expires.IsZero() && !a.Now().Before(old.Expires)) {
-		return old, auth.Secret{}, invalid("key %d is revoked or expired; create a new one", id)
+	if !a.Good(old) {
+		return old, auth.Secret{}, refused("key %d is revoked or expired: create a new one", id)
 	}
 	next := old
 	next.Created, next.LastUsed, next.Version, next.ClientSecret = a.now(), time.Time{}, 0, auth.Digest{}
@@ -144,9 +134,19 @@ func (a *Admin) RotateKey(ctx context.Context, id int64, overlap time.Duration) 
 		return next, secret, err
 	}
 	if next.ID, err = a.Store.Keys.InsertKey(ctx, next); err != nil {
-		return next, secret, err
+		return next, auth.Secret{}, err
 	}
-	return next, secret, a.endKey(ctx, old, overlap)
+	if err := a.endKey(ctx, old, overlap); err != nil {
+		// Nobody has seen the new key: it must not stay good.
+		_, undo := a.RevokeKey(context.WithoutCancel(ctx), next.ID)
+		return next, auth.Secret{}, errors.Join(taken(err, "key %d was changed at the same time", id), undo)
+	}
+	return next, secret, nil
+}
+
+// Good reports whether a key is neither revoked nor expired.
+func (a *Admin) Good(k store.Key) bool {
+	return k.Revoked.IsZero() && (k.Expires.IsZero() || a.Now().Before(k.Expires))
 }
 
 // endKey ends a key now, or when the overlap is over.
@@ -162,14 +162,18 @@ func (a *Admin) endKey(ctx context.Context, k store.Key, overlap time.Duration) 
 	return a.Store.Keys.UpdateKey(ctx, k)
 }
 
-// RevokeKey withdraws a key, and with it every token that it obtained.
+// RevokeKey withdraws a key, and with it every token that it obtained. A second
+// time finishes what the first may have left.
 func (a *Admin) RevokeKey(ctx context.Context, id int64) (store.Key, error) {
-	row, err := a.Key(ctx, id)
-	if err != nil || !row.Revoked.IsZero() {
-		return row, err
-	}
-	row.Revoked = a.now()
-	if err := a.Store.Keys.UpdateKey(ctx, row); err != nil {
+	row, err := settle("key "+strconv.FormatInt(id, 10), func() (store.Key, error) {
+		row, err := a.Key(ctx, id)
+		if err != nil || !row.Revoked.IsZero() {
+			return row, err
+		}
+		row.Revoked = a.now()
+		return row, a.Store.Keys.UpdateKey(ctx, row)
+	})
+	if err != nil {
 		return row, err
 	}
 	_, err = a.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{KeyID: id})

@@ -15,7 +15,7 @@ func (a *Admin) AddTenant(ctx context.Context, name string) (store.Tenant, error
 		return store.Tenant{}, err
 	}
 	t := store.Tenant{ID: uuid.NewString(), Realm: a.Realm, Name: name, Created: a.now()}
-	return t, taken(a.Store.Tenants.InsertTenant(ctx, t), "tenant", name)
+	return t, taken(a.Store.Tenants.InsertTenant(ctx, t), "there is a tenant %q already", name)
 }
 
 func checkTenantName(what, name string) error {
@@ -23,7 +23,7 @@ func checkTenantName(what, name string) error {
 		return invalid("a %s needs a name", what)
 	}
 	if _, err := store.TenantKey(name); err != nil {
-		return invalid("%s name %q: %v", what, name, err)
+		return unfit(what, name, err)
 	}
 	return nil
 }
@@ -60,20 +60,26 @@ func (a *Admin) AddUnit(ctx context.Context, tenant, name string) (store.Unit, e
 		return store.Unit{}, err
 	}
 	u := store.Unit{ID: token.NewUnitID(), Realm: a.Realm, Tenant: t.ID, Name: name, Created: a.now()}
-	return u, taken(a.Store.Units.InsertUnit(ctx, u), "unit", name)
+	return u, taken(a.Store.Units.InsertUnit(ctx, u), "the tenant has a unit %q already", name)
 }
 
-// DeleteUnit removes a unit by id or name within its tenant.
-func (a *Admin) DeleteUnit(ctx context.Context, tenant, ref string) (store.Unit, error) {
+// Unit returns a unit by id or name within its tenant.
+func (a *Admin) Unit(ctx context.Context, tenant, ref string) (store.Unit, error) {
 	t, err := a.Tenant(ctx, tenant)
 	if err != nil {
 		return store.Unit{}, err
 	}
 	u, err := a.Store.Units.Unit(ctx, a.Realm, t.ID, ref)
+	return u, missing(err, "unit", ref)
+}
+
+// DeleteUnit removes a unit and ends its sessions.
+func (a *Admin) DeleteUnit(ctx context.Context, tenant, ref string) (store.Unit, error) {
+	u, err := a.Unit(ctx, tenant, ref)
 	if err != nil {
-		return u, missing(err, "unit", ref)
+		return u, err
 	}
-	return u, a.Store.Units.DeleteUnit(ctx, a.Realm, t.ID, u.ID)
+	return u, a.Store.Units.DeleteUnit(ctx, a.Realm, u.Tenant, u.ID)
 }
 
 // Units calls yield with each unit of a tenant in the order of name.
@@ -85,22 +91,4 @@ func (a *Admin) Units(ctx context.Context, tenant string, yield func(store.Unit)
 	return pages(func(p store.Page) ([]store.Unit, error) {
 		return a.Store.Units.ListUnits(ctx, a.Realm, t.ID, p)
 	}, yield)
-}
-
-// AddMember makes an account a member of a tenant, with a default unit and
-// roles that count there only.
-func (a *Admin) AddMember(ctx context.Context, account, tenant, unit string, roles []string) error {
-	if err := checkNames("role", roles); err != nil {
-		return err
-	}
-	row, err := a.Account(ctx, account)
-	if err != nil {
-		return err
-	}
-	m, err := a.membership(ctx, tenant, unit)
-	if err != nil {
-		return err
-	}
-	m.Account, m.Roles = row.ID, roles
-	return a.Store.Memberships.PutMembership(ctx, m)
 }

@@ -17,10 +17,10 @@ const Dialect = "admin"
 const DefaultTTL = 48 * time.Hour
 
 // CreateToken makes a token for an account: good in one tenant, or with "" in
-// all of the account's.
+// all of the account's. A ttl of 0 is [DefaultTTL].
 func (a *Admin) CreateToken(ctx context.Context, account, tenant string, ttl time.Duration) (store.Session, auth.Secret, error) {
 	if ttl < 0 {
-		return store.Session{}, auth.Secret{}, invalid("the life of a token is longer than %s", ttl)
+		return store.Session{}, auth.Secret{}, invalid("a token cannot live for %s", ttl)
 	}
 	if ttl == 0 {
 		ttl = DefaultTTL
@@ -30,21 +30,29 @@ func (a *Admin) CreateToken(ctx context.Context, account, tenant string, ttl tim
 		return store.Session{}, auth.Secret{}, err
 	}
 	if owner.Disabled {
-		return store.Session{}, auth.Secret{}, invalid("account %q is disabled", account)
+		return store.Session{}, auth.Secret{}, refused("the account %q is disabled", account)
 	}
 	row, text := a.tokenRow(owner, ttl), auth.NewSecret(token.Opaque(token.Random()))
 	row.Digest = auth.DigestOf(text.Reveal())
-	if tenant != "" {
-		m, err := a.membership(ctx, tenant, "")
-		if err != nil {
-			return row, text, err
-		}
-		row.Tenant = m.Tenant
-		if err := a.checkMember(ctx, store.Key{Account: owner.ID, Tenant: m.Tenant}, NewKey{Account: account, Tenant: tenant}); err != nil {
-			return row, auth.Secret{}, err
-		}
+	if row.Tenant, err = a.tenantOf(ctx, owner, tenant); err != nil {
+		return row, auth.Secret{}, err
 	}
-	return row, text, a.Store.Sessions.InsertSession(ctx, row)
+	if err := a.Store.Sessions.InsertSession(ctx, row); err != nil {
+		return row, auth.Secret{}, err
+	}
+	return row, text, nil
+}
+
+// tenantOf returns the id of a tenant that an account belongs to, "" for none.
+func (a *Admin) tenantOf(ctx context.Context, owner store.Account, ref string) (string, error) {
+	if ref == "" {
+		return "", nil
+	}
+	t, err := a.Tenant(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	return t.ID, a.requireMember(ctx, owner, t)
 }
 
 func (a *Admin) tokenRow(owner store.Account, ttl time.Duration) store.Session {
@@ -56,19 +64,34 @@ func (a *Admin) tokenRow(owner store.Account, ttl time.Duration) store.Session {
 	}
 }
 
-// Token returns the session of a token, named by its accessor or by itself.
-func (a *Admin) Token(ctx context.Context, ref string) (store.Session, error) {
-	row, err := a.Store.Sessions.Session(ctx, a.Realm, store.SessionRef{ID: ref})
-	if !auth.IsNotFound(err) {
-		return row, err
-	}
-	row, err = a.Store.Sessions.Session(ctx, a.Realm, store.SessionRef{Digest: auth.DigestOf(ref)})
+// Token returns the session of a token by its accessor.
+func (a *Admin) Token(ctx context.Context, accessor string) (store.Session, error) {
+	row, err := a.Store.Sessions.Session(ctx, a.Realm, store.SessionRef{ID: accessor})
 	return row, missingToken(err)
 }
 
-// RevokeToken withdraws a token, named by its accessor or by itself.
-func (a *Admin) RevokeToken(ctx context.Context, ref string) (store.Session, error) {
-	row, err := a.Token(ctx, ref)
+// TokenOf returns the session of a token by the token itself. One in the form
+// of a GUID is found in either case, as its dialect reads it.
+func (a *Admin) TokenOf(ctx context.Context, t auth.Secret) (store.Session, error) {
+	text := t.Reveal()
+	row, err := a.Store.Sessions.Session(ctx, a.Realm, store.SessionRef{Digest: auth.DigestOf(text)})
+	if canonical, ok := token.ParseGUID(text); ok && canonical != text && auth.IsNotFound(err) {
+		row, err = a.Store.Sessions.Session(ctx, a.Realm, store.SessionRef{Digest: auth.DigestOf(canonical)})
+	}
+	return row, missingToken(err)
+}
+
+// Live reports whether a token is good by its own row: neither past its time
+// nor used up. Its account may be disabled all the same.
+func (a *Admin) Live(row store.Session) bool {
+	now := a.Now()
+	idle := row.Idle > 0 && !now.Before(row.Updated.Add(row.Idle))
+	return now.Before(row.Expires) && !idle && row.Retired.IsZero()
+}
+
+// RevokeToken withdraws a token, named by its accessor.
+func (a *Admin) RevokeToken(ctx context.Context, accessor string) (store.Session, error) {
+	row, err := a.Token(ctx, accessor)
 	if err != nil {
 		return row, err
 	}
@@ -102,5 +125,10 @@ func (a *Admin) Tokens(ctx context.Context, account string, yield func(store.Ses
 			Where: store.Filter{All: all}, Order: order, Page: p,
 		})
 		return rows, err
-	}, yield)
+	}, func(row store.Session) error {
+		if !a.Live(row) {
+			return nil
+		}
+		return yield(row)
+	})
 }
