@@ -54,20 +54,24 @@ func (a *App) Provision(ctx caddy.Context) error {
 // resolve replaces placeholders and reads the key ring.
 func (a *App) resolve() error {
 	repl := caddy.NewReplacer()
-	a.state.path = filepath.Join(caddy.AppDataDir(), "gatehouse.db")
-	if a.Store != nil && a.Store.Path != "" {
-		path, err := repl.ReplaceOrErr(a.Store.Path, true, true)
-		if err != nil {
-			return fmt.Errorf("store path %s: %w", a.Store.Path, err)
-		}
-		a.state.path = path
-	}
-	if len(a.KeyRing) == 0 {
-		return nil
-	}
 	var err error
+	if a.state.path, err = a.storePath(repl); err != nil || len(a.KeyRing) == 0 {
+		return err
+	}
 	a.state.ring, err = readRing(repl, a.KeyRing)
 	return err
+}
+
+// storePath returns the file of the store.
+func (a *App) storePath(repl *caddy.Replacer) (string, error) {
+	if a.Store == nil || a.Store.Path == "" {
+		return filepath.Join(caddy.AppDataDir(), "gatehouse.db"), nil
+	}
+	path, err := repl.ReplaceOrErr(a.Store.Path, true, true)
+	if err != nil {
+		return "", fmt.Errorf("store path %s: %w", a.Store.Path, err)
+	}
+	return path, nil
 }
 
 // Start opens the store, unless a configuration before this one has it open,

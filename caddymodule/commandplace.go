@@ -1,0 +1,149 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/spf13/pflag"
+
+	"github.com/gatehouse-auth/gatehouse/internal/admin"
+	"github.com/gatehouse-auth/gatehouse/internal/password"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
+)
+
+const (
+	defaultRealm  = "default"
+	defaultConfig = "Caddyfile"
+	// caddyfileAdapter is Caddy's name for its own format.
+	caddyfileAdapter = "caddyfile"
+)
+
+// place says which realm of which store a command works on.
+type place struct{ config, adapter, realm string }
+
+func (p *place) flags(f *pflag.FlagSet) {
+	f.StringVarP(&p.config, "config", "c", "", "Configuration that names the store (default: the Caddyfile here, if there is one)")
+	f.StringVarP(&p.adapter, "adapter", "a", "", "Name of the adapter of the configuration")
+	f.StringVar(&p.realm, "realm", defaultRealm, "Protection space")
+}
+
+// check refuses what cannot be.
+func (p *place) check() error {
+	if p.adapter != "" && p.config == "" {
+		return usagef("--adapter needs --config beside it")
+	}
+	if err := checkRealm(p.realm); err != nil {
+		return badUsage{err}
+	}
+	return nil
+}
+
+// open opens the store, beside a gateway that may have it open too. What is
+// changed reaches that gateway through the change feed. done closes it.
+func (p *place) open(ctx context.Context) (a *admin.Admin, done func() error, err error) {
+	app, err := loadApp(p.config, p.adapter)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := app.openStore(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	hasher := password.New(password.Options{})
+	return &admin.Admin{Store: rows, Hasher: hasher, Now: time.Now, Realm: p.realm}, rows.Close, nil
+}
+
+// openStore opens the store of a configuration that is not running.
+func (a *App) openStore(ctx context.Context) (store.Store, error) {
+	path, err := a.storePath(caddy.NewReplacer())
+	if err != nil {
+		return store.Store{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return sqlstore.OpenSQLite(ctx, path, sqlstore.Options{Now: time.Now})
+}
+
+// loadApp returns the app of a configuration, and one with all defaults where
+// none is named and none is here, or where it says nothing of the app. It does
+// what Caddy does to find and read a configuration, but logs nothing: a command
+// of one line prints its result and nothing else.
+func loadApp(config, adapter string) (*App, error) {
+	body, config, err := readConfig(config)
+	if err != nil || body == nil {
+		return new(App), err
+	}
+	if body, err = adaptConfig(config, adapter, body); err != nil {
+		return nil, err
+	}
+	var found struct {
+		Apps struct {
+			Gatehouse json.RawMessage `json:"gatehouse"`
+		} `json:"apps"`
+	}
+	if err := json.Unmarshal(body, &found); err != nil {
+		return nil, fmt.Errorf("%s is no JSON that Caddy could read: %w", config, err)
+	}
+	app := new(App)
+	if found.Apps.Gatehouse == nil {
+		return app, nil
+	}
+	if err := caddy.StrictUnmarshalJSON(found.Apps.Gatehouse, app); err != nil {
+		return nil, fmt.Errorf("the app gatehouse in %s: %w", config, err)
+	}
+	return app, app.check()
+}
+
+// readConfig returns the text of a configuration, nil for none, and its name.
+func readConfig(name string) ([]byte, string, error) {
+	named := name != ""
+	if !named {
+		name = defaultConfig
+	}
+	body, err := os.ReadFile(name)
+	if !named && errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, name, fmt.Errorf("the configuration cannot be read: %w", err)
+	}
+	return body, name, nil
+}
+
+// adaptConfig returns a configuration as JSON.
+func adaptConfig(config, adapter string, body []byte) ([]byte, error) {
+	if adapter == "" && isCaddyfile(config) {
+		adapter = caddyfileAdapter
+	}
+	if adapter == "" {
+		return body, nil
+	}
+	a := caddyconfig.GetAdapter(adapter)
+	if a == nil {
+		return nil, usagef("there is no adapter %q", adapter)
+	}
+	body, _, err := a.Adapt(body, map[string]any{"filename": config})
+	if err != nil {
+		return nil, fmt.Errorf("the configuration cannot be used: %w", err)
+	}
+	return body, nil
+}
+
+// isCaddyfile tells a Caddyfile by its name, as Caddy does.
+func isCaddyfile(name string) bool {
+	base := strings.ToLower(filepath.Base(name))
+	if filepath.Ext(base) == ".json" {
+		return false
+	}
+	return strings.HasPrefix(base, "caddyfile") || strings.HasSuffix(base, ".caddyfile")
+}
