@@ -38,6 +38,7 @@ type database struct {
 	now        func() time.Time
 	observe    func(op string, took time.Duration, err error)
 	readers    *sql.DB
+	reading    chan struct{} // one token for each read under way
 	statements *statements
 	committer  *committer
 	touched    *touches
@@ -45,15 +46,18 @@ type database struct {
 	shut       func() error
 }
 
-// pools are the connections of a database: those that read, and the one that
-// writes.
-type pools struct{ readers, writer *sql.DB }
+// pools are the connections of a database: those that read, with how many may
+// do so at once, and the one that writes.
+type pools struct {
+	readers, writer *sql.DB
+	reads           int
+}
 
 // newDatabase returns a store over a schema that is up to date.
 func newDatabase(f *flavour, p pools, o Options) *database {
 	d := &database{
 		flavour: f, now: o.Now, observe: o.Observe,
-		readers: p.readers, statements: newStatements(p.readers, f.rebind),
+		readers: p.readers, reading: make(chan struct{}, p.reads), statements: newStatements(p.readers, f.rebind),
 		touched: newTouches(), feed: newFeed(f, p.readers),
 	}
 	d.committer = &committer{
@@ -121,10 +125,32 @@ func (d *database) observed(op string, start time.Time, err *error) {
 // scanner is one row of an answer.
 type scanner interface{ Scan(to ...any) error }
 
+// begin waits for its turn to read; end follows without an error.
+func (d *database) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case d.reading <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *database) end() { <-d.reading }
+
 // one returns the row that a query yields, [auth.NotFound] without one.
 func one[T any](ctx context.Context, d *database, op string, read func(scanner) (T, error), query string, args ...any) (_ T, err error) {
 	defer d.observed(op, d.now(), &err)
 	var none T
+	if err := d.begin(ctx); err != nil {
+		return none, unavailable(err)
+	}
+	defer d.end()
+	if d.flavour.local {
+		ctx = context.WithoutCancel(ctx)
+	}
 	st, err := d.statements.of(ctx, query)
 	if err != nil {
 		return none, d.flavour.failure(err)
@@ -139,6 +165,10 @@ func one[T any](ctx context.Context, d *database, op string, read func(scanner) 
 // many returns the rows that a query yields.
 func many[T any](ctx context.Context, d *database, op string, read func(scanner) (T, error), query string, args ...any) (_ []T, err error) {
 	defer d.observed(op, d.now(), &err)
+	if err := d.begin(ctx); err != nil {
+		return nil, unavailable(err)
+	}
+	defer d.end()
 	st, err := d.statements.of(ctx, query)
 	if err != nil {
 		return nil, d.flavour.failure(err)

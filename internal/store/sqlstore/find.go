@@ -43,6 +43,10 @@ type found struct {
 // read reads the rows of a page and how many there are in one transaction, so
 // that they agree.
 func (f *found) read(ctx context.Context, d *database, page store.Page) error {
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	defer d.end()
 	t, err := d.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err

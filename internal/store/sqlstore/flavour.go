@@ -19,6 +19,9 @@ type flavour struct {
 	// version is the query for a number that is another once a different
 	// connection has committed, asked on one connection all the time.
 	version string
+	// local says that a look-up waits for nothing but the disk, so that to
+	// watch its context would cost more than it gives.
+	local bool
 	// classify says what an error of the driver means.
 	classify func(error) fault
 }

@@ -22,20 +22,20 @@ import (
 //go:embed migrations/sqlite/*.sql
 var sqliteFiles embed.FS
 
-// busyTimeout is how long, in milliseconds, a statement waits for a lock that
-// another process holds. Callers who cannot wait that long have a context.
-const busyTimeout = "busy_timeout(5000)"
-
 var (
 	// Each commit is synced: less has been seen to lose answered writes and
 	// to revive revoked tokens. The log is moved into the file every 4,000
 	// pages (16 MiB), four times the default, since a burst of logins touches
 	// many index pages again and again.
+	//
+	// The timeouts, in milliseconds, are for locks that another process
+	// holds: that of the one write, and while it repairs the log after a
+	// crash, that of the readers.
 	writerPragmas = []string{
-		busyTimeout, "foreign_keys(1)", "synchronous(FULL)", "wal_autocheckpoint(4000)",
+		"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)", "wal_autocheckpoint(4000)",
 		"journal_size_limit(67108864)", "cache_size(-16384)",
 	}
-	readerPragmas = []string{busyTimeout, "query_only(1)", "cache_size(-4096)"}
+	readerPragmas = []string{"busy_timeout(1000)", "query_only(1)", "cache_size(-4096)"}
 )
 
 // sqliteFlavour returns what is particular to SQLite.
@@ -48,6 +48,7 @@ func sqliteFlavour() *flavour {
 		migrations: files,
 		begin:      "BEGIN IMMEDIATE",
 		rebind:     asIs,
+		local:      true,
 		foreign: `SELECT COUNT(*) FROM sqlite_master
 			WHERE NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations')`,
 		sequence: `SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'changes'`,
@@ -99,9 +100,9 @@ func openPools(path string, pragmas []string) (p pools, err error) {
 		return p, err
 	}
 	// One more than can be busy: the feed holds on to its own.
-	n := min(max(2*runtime.GOMAXPROCS(0), 4), 16) + 1
-	p.readers.SetMaxOpenConns(n)
-	p.readers.SetMaxIdleConns(n)
+	p.reads = min(max(2*runtime.GOMAXPROCS(0), 4), 16)
+	p.readers.SetMaxOpenConns(p.reads + 1)
+	p.readers.SetMaxIdleConns(p.reads + 1)
 	return p, nil
 }
 

@@ -35,8 +35,8 @@ func prepare(ctx context.Context, f *flavour, pool *sql.DB, now time.Time) error
 // do not wait for each other. Of two processes that switch at the same time
 // one is told that the file is locked, whatever the timeout: it tries again.
 func keepLog(ctx context.Context, conn *sql.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, walPatience)
-	defer cancel()
+	patience := time.NewTimer(walPatience)
+	defer patience.Stop()
 	pause := time.NewTicker(walPause)
 	defer pause.Stop()
 	for {
@@ -49,8 +49,10 @@ func keepLog(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 		select {
-		case <-ctx.Done():
+		case <-patience.C:
 			return err
+		case <-ctx.Done():
+			return ctx.Err()
 		case <-pause.C:
 		}
 	}
