@@ -17,6 +17,7 @@ type command struct {
 // read into is their own.
 func commands() []command {
 	return []command{
+		quickstartCommand(),
 		accountCommand(),
 		keyCommand(),
 		tokenCommand(),

@@ -45,7 +45,28 @@ func appOf(ctx caddy.Context) (*App, error) {
 
 // ServeHTTP answers a login call, refuses, or hands on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	return h.site.ServeHTTP(w, r, next.ServeHTTP)
+	if !h.stripsQuery() {
+		return h.site.ServeHTTP(w, r, next.ServeHTTP)
+	}
+	return h.site.ServeHTTP(w, r, func(w http.ResponseWriter, r *http.Request) error {
+		h.stripOriginal(r)
+		return next.ServeHTTP(w, r)
+	})
+}
+
+func (h *Handler) stripsQuery() bool {
+	keep := h.Identity != nil && h.Identity.KeepCredentials
+	return !keep && h.Mode != modeObserve && len(h.site.Chain().Queries()) > 0
+}
+
+// stripOriginal takes credentials out of the copy of the request that Caddy
+// made when it came in: the FastCGI transport tells its upstream the query of
+// that one, and error routes begin again with it.
+func (h *Handler) stripOriginal(r *http.Request) {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if ok && original.URL != nil {
+		h.site.Chain().Strip(&http.Request{URL: original.URL, Header: http.Header{}})
+	}
 }
 
 // hooks connects a guard to Caddy.
