@@ -7,8 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"strings"
-	"syscall"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -56,11 +56,13 @@ func startQuickstart(ctx context.Context, path string, out io.Writer) error {
 	return d.print(out)
 }
 
-// startError makes one sentence of the reasons that a first start fails for.
+// inUse finds the address in the text of an error: Caddy does not wrap it.
+var inUse = regexp.MustCompile(`listen \w+ (\S+): bind: address already in use`)
+
+// startError makes one sentence of the reason that a first start fails for most.
 func startError(err error) error {
-	var op *net.OpError
-	if errors.Is(err, syscall.EADDRINUSE) && errors.As(err, &op) && op.Addr != nil {
-		return fmt.Errorf("another program listens on %s: end it, or change the port in the Caddyfile", op.Addr)
+	if m := inUse.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("another program listens on %s: end it, or change the port in the Caddyfile", m[1])
 	}
 	return err
 }
