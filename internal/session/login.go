@@ -2,129 +2,77 @@ package session
 
 import (
 	"context"
-	"errors"
-	"net/netip"
+	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
-	"github.com/gatehouse-auth/gatehouse/internal/throttle"
 )
 
 // LoginPassword verifies a username (or email, or account id) and password
 // and issues a token. Unknown account, wrong password and disabled account
 // cost the same work and are all [auth.InvalidCredential].
 func (s *Service) LoginPassword(ctx context.Context, username string, password auth.Secret) (Issued, error) {
-	issued, err := s.loginPassword(ctx, username, password)
-	s.auditLogin(ctx, username, issued, err)
+	c, err := s.claimant(ctx, username)
+	var issued Issued
+	if err == nil {
+		issued, err = s.loginPassword(ctx, c, password)
+	}
+	s.auditLogin(ctx, c, issued, err)
 	return issued, err
 }
 
-func (s *Service) loginPassword(ctx context.Context, username string, password auth.Secret) (Issued, error) {
-	a, known, err := s.account(ctx, username)
+func (s *Service) loginPassword(ctx context.Context, c claimant, password auth.Secret) (Issued, error) {
+	err := s.attempt(ctx, c, func() error { return s.verifyPassword(ctx, c, password) })
 	if err != nil {
 		return Issued{}, err
 	}
-	if err := s.attempt(ctx, username, a, known, func() error {
-		return s.verifyPassword(ctx, a, known, password)
-	}); err != nil {
-		return Issued{}, err
-	}
-	a = s.upgrade(ctx, a, password)
+	a := s.upgrade(ctx, c.Account, password)
 	issued, err := s.issue(ctx, a, store.Key{})
 	if err != nil {
 		return Issued{}, err
 	}
-	if err := s.confirm(ctx, a, issued); err != nil {
+	if err := s.confirm(ctx, a, password, issued); err != nil {
 		return Issued{}, err
 	}
 	_ = s.Store.Accounts.TouchAccount(ctx, a.Realm, a.ID, issued.Issued) // written late; losing one costs nothing
 	return issued, nil
 }
 
-// account looks up who wants to log in; known is false for nobody.
-func (s *Service) account(ctx context.Context, ref string) (a store.Account, known bool, err error) {
-	a, err = s.Store.Accounts.Account(ctx, s.cfg.Realm, ref)
+// claimant is who wants to log in: a name as it was sent, and the account of
+// that name where there is one.
+type claimant struct {
+	name  string
+	known bool
+	store.Account
+}
+
+func (s *Service) claimant(ctx context.Context, name string) (claimant, error) {
+	a, err := s.Store.Accounts.Account(ctx, s.cfg.Realm, name)
 	if auth.IsNotFound(err) {
-		return store.Account{}, false, nil
+		return claimant{name: name}, nil
 	}
-	return a, err == nil, err
-}
-
-// attempt runs verify between the counters of the address and the account, and
-// counts how it ended. Both counters are asked before any hash is worked out.
-// A failure that is not the caller's counts for nothing.
-func (s *Service) attempt(ctx context.Context, name string, a store.Account, known bool, verify func() error) error {
-	byAddress, err := s.Attempts.Begin(ctx, throttle.Key{Name: s.addressKey(ctx)}, addressAttempts)
-	if err != nil {
-		return err
-	}
-	byAccount, err := s.Attempts.Begin(ctx, s.accountKey(name, a, known), s.cfg.Attempts)
-	if err != nil {
-		byAddress.Release()
-		return err
-	}
-	err = verify()
-	switch {
-	case err == nil:
-		byAccount.Succeed()
-		byAddress.Release()
-	case auth.CodeOf(err) == auth.InvalidCredential:
-		byAccount.Fail()
-		byAddress.Fail()
-	default:
-		byAccount.Release()
-		byAddress.Release()
-	}
-	return err
-}
-
-func (s *Service) addressKey(ctx context.Context) string {
-	return "address " + s.cfg.Realm + " " + throttle.AddressKey(Address(ctx))
-}
-
-// accountKey names one counter for all spellings of a name, all names of an
-// account and all dialects.
-func (s *Service) accountKey(name string, a store.Account, known bool) throttle.Key {
-	if known {
-		return throttle.Key{Name: "account " + s.cfg.Realm + " " + a.ID, Known: true}
-	}
-	folded, err := store.NameKey(name)
-	if err != nil {
-		folded = auth.DigestOf(name).String() // no account has such a name; any one counter will do
-	}
-	return throttle.Key{Name: "account " + s.cfg.Realm + " " + folded}
+	return claimant{name: name, known: err == nil, Account: a}, err
 }
 
 // verifyPassword does the same work whether or not the account exists, has a
 // password or is disabled.
-func (s *Service) verifyPassword(ctx context.Context, a store.Account, known bool, password auth.Secret) error {
-	if !known || a.Password.Empty() {
+func (s *Service) verifyPassword(ctx context.Context, c claimant, password auth.Secret) error {
+	if !c.known || c.Password.Empty() {
 		if err := s.Hasher.Decoy(ctx, password); err != nil {
 			return err
 		}
 		return auth.Fail(auth.InvalidCredential, auth.ReasonUnknown, nil)
 	}
-	ok, _, err := s.Hasher.Verify(ctx, a.Password, password)
+	ok, _, err := s.Hasher.Verify(ctx, c.Password, password)
 	switch {
 	case err != nil:
 		return err
 	case !ok:
 		return auth.Fail(auth.InvalidCredential, auth.ReasonPassword, nil)
-	case a.Disabled:
+	case c.Disabled:
 		return auth.Fail(auth.InvalidCredential, auth.ReasonDisabled, nil)
 	}
-	return admit(ctx, a, store.Key{})
-}
-
-// admit checks the allow-lists of the account and of the key.
-func admit(ctx context.Context, a store.Account, k store.Key) error {
-	for _, list := range [][]netip.Prefix{a.Addresses, k.Addresses} {
-		if len(list) > 0 && !authn.Contains(list, Address(ctx)) {
-			return auth.Fail(auth.InvalidCredential, auth.ReasonAddress, nil)
-		}
-	}
-	return nil
+	return admit(ctx, c.Account, store.Key{})
 }
 
 // upgrade stores the password under today's parameters when it was stored
@@ -147,31 +95,29 @@ func (s *Service) upgrade(ctx context.Context, a store.Account, password auth.Se
 	return next
 }
 
-// confirm withdraws a token that was issued while the account changed: a
-// password that was changed in between must not leave a token behind that the
-// change could not see.
-func (s *Service) confirm(ctx context.Context, a store.Account, issued Issued) error {
-	now, err := s.Store.Accounts.Account(ctx, a.Realm, a.ID)
-	if err == nil && now.Version == a.Version {
-		return nil
-	}
-	_, revokeErr := s.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{ID: issued.ID})
-	if revokeErr != nil {
-		return revokeErr
-	}
-	if err != nil && !auth.IsNotFound(err) {
-		return err
-	}
-	return auth.Fail(auth.Unavailable, auth.ReasonMismatch, errors.New("the account changed during the login"))
-}
+// maxAuditName bounds a login name in the audit log in bytes: callers without
+// a credential do not choose how long its lines are.
+const maxAuditName = 128
 
-func (s *Service) auditLogin(ctx context.Context, name string, issued Issued, err error) {
-	e := auth.Event{Kind: auth.LoginEvent, Name: name, OK: err == nil}
+func (s *Service) auditLogin(ctx context.Context, c claimant, issued Issued, err error) {
+	e := auth.Event{Kind: auth.LoginEvent, Name: cut(c.name), Subject: c.ID, OK: err == nil}
 	if err == nil {
-		e.Subject, e.TokenID, e.KeyID = issued.Principal.Subject, issued.ID, issued.Principal.KeyID
+		e.TokenID, e.KeyID = issued.ID, issued.Principal.KeyID
 	} else {
 		failure := auth.AsError(err)
 		e.Code, e.Reason = failure.Code, failure.Reason
 	}
 	s.audit(ctx, e)
+}
+
+// cut shortens a name to [maxAuditName], to whole characters.
+func cut(name string) string {
+	if len(name) <= maxAuditName {
+		return name
+	}
+	end := maxAuditName
+	for end > maxAuditName-utf8.UTFMax && !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end]
 }

@@ -13,11 +13,25 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
+// Hasher is what logins need of a [password.Hasher]: tests count its work and
+// hold it.
+type Hasher interface {
+	// Verify compares, Decoy only does the work of it. Both may wait for a
+	// turn and return [auth.Unavailable] when that takes too long.
+	Verify(ctx context.Context, phc, pw auth.Secret) (ok, outdated bool, err error)
+	Decoy(ctx context.Context, pw auth.Secret) error
+	Make(ctx context.Context, pw auth.Secret) (auth.Secret, error)
+	// Outdated costs nothing.
+	Outdated(phc auth.Secret) bool
+}
+
+var _ Hasher = (*password.Hasher)(nil)
+
 // Deps is what every service of a process shares.
 type Deps struct {
 	Store    store.Store
 	Resolver *authn.Resolver
-	Hasher   *password.Hasher
+	Hasher   Hasher
 	Attempts *throttle.Attempts
 	Signers  *token.Signers
 	Now      func() time.Time
@@ -81,13 +95,14 @@ func (s *Service) Resolve(ctx context.Context, c bearer.Credential) (*auth.Princ
 // that is unknown, expired or of another dialect is left alone without error.
 func (s *Service) Revoke(ctx context.Context, text string) error {
 	row, err := s.Store.Sessions.Session(ctx, s.cfg.Realm, store.SessionRef{Digest: auth.DigestOf(text)})
-	if auth.IsNotFound(err) || (err == nil && row.Dialect != s.cfg.Dialect) {
+	if auth.IsNotFound(err) || (err == nil && (row.Dialect != s.cfg.Dialect || !s.Now().Before(row.Expires))) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := s.Store.Sessions.RevokeSessions(ctx, s.cfg.Realm, store.SessionMatch{ID: row.ID}); err != nil {
+	n, err := s.Store.Sessions.RevokeSessions(ctx, s.cfg.Realm, store.SessionMatch{ID: row.ID})
+	if err != nil || n == 0 { // 0 where another call was faster: it has told the log
 		return err
 	}
 	s.audit(ctx, auth.Event{Kind: auth.RevocationEvent, OK: true, Subject: row.Subject, TokenID: row.ID, KeyID: row.KeyID})

@@ -50,8 +50,11 @@ type Key struct {
 
 // ProfileChange is what an owner changes of an account; a nil member stays.
 type ProfileChange struct {
-	Email    *string
-	Profile  func(*Profile)
+	Email *string
+	// Profile is called again, with another row, where the change lost
+	// against another one.
+	Profile func(*Profile)
+	// Settings are found by id; only their values change.
 	Settings []Setting
 }
 

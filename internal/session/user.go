@@ -15,7 +15,7 @@ const changeTries = 3
 // User returns the caller's account. [auth.NotFound] for a caller that is no
 // account.
 func (s *Service) User(ctx context.Context, p *auth.Principal) (User, error) {
-	a, err := s.Store.Accounts.Account(ctx, p.Realm, p.Subject)
+	a, err := s.own(ctx, p.Realm, p.Subject)
 	if err != nil {
 		return User{}, err
 	}
@@ -28,7 +28,7 @@ func (s *Service) ChangeUser(ctx context.Context, p *auth.Principal, c ProfileCh
 	var err error
 	for range changeTries {
 		var a store.Account
-		if a, err = s.Store.Accounts.Account(ctx, p.Realm, p.Subject); err != nil {
+		if a, err = s.own(ctx, p.Realm, p.Subject); err != nil {
 			return User{}, err
 		}
 		if err = apply(&a, c); err != nil {
