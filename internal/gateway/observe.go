@@ -5,11 +5,20 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 )
 
 func (s *Site) count(o Outcome, reason auth.Reason) {
 	if s.cfg.Hooks.Count != nil {
 		s.cfg.Hooks.Count(o, reason)
+	}
+}
+
+// attach makes the caller known to the server, whatever becomes of the request:
+// logs and templates name them on a refusal too. nil is nobody.
+func (s *Site) attach(r *http.Request, v *authn.Verdict) {
+	if s.cfg.Hooks.Attach != nil {
+		s.cfg.Hooks.Attach(r, v)
 	}
 }
 

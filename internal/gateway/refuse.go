@@ -60,6 +60,7 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, err error, got pre
 	failure := auth.AsError(err)
 	s.count(Refused, reasonOf(failure))
 	s.auditRefusal(r, failure, got, false)
+	s.attach(r, got.verdict)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -69,9 +69,7 @@ var nobody forward.Identity
 // tell sets what the upstream learns of the caller, and makes the caller known
 // to the server first: a template may name it.
 func (s *Site) tell(r *http.Request, got presented) error {
-	if s.cfg.Hooks.Attach != nil {
-		s.cfg.Hooks.Attach(r, got.verdict)
-	}
+	s.attach(r, got.verdict)
 	identity := &nobody
 	if got.verdict != nil {
 		identity = got.verdict.Identity
@@ -149,6 +147,7 @@ func (s *Site) loginFor(path string) *login {
 var errEarlyData = errors.New("sent in early data")
 
 func (s *Site) serveLogin(w http.ResponseWriter, r *http.Request, l *login) error {
+	s.attach(r, nil)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if strings.TrimSpace(r.Header.Get("Early-Data")) == "1" {
