@@ -55,9 +55,10 @@ func (a *App) warnOfLogs(name string, srv *caddyhttp.Server, guards []*Handler) 
 		headers = append(headers, g.site.Chain().Headers()...)
 		params = append(params, g.site.Chain().Queries()...)
 	}
-	for _, log := range leakingLogs(a.state.ctx, loggersOf(srv), headers, params) {
+	request := markedRequest(headers, params, srv.Logs != nil && srv.Logs.ShouldLogCredentials)
+	if logs := showingLogs(a.state.ctx, loggersOf(srv), request); len(logs) > 0 {
 		a.state.log.Warn("a log would show credentials: give it the format gatehouse",
-			zap.String("server", name), zap.String("logger", log))
+			zap.String("server", name), zap.Strings("requests_of", logs))
 	}
 }
 

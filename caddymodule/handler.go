@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -38,7 +37,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 func appOf(ctx caddy.Context) (*App, error) {
 	v, err := ctx.App("gatehouse")
 	if err != nil {
-		return nil, fmt.Errorf("the gatehouse app: %w", err)
+		return nil, err // it names the app
 	}
 	return v.(*App), nil
 }

@@ -22,7 +22,11 @@ var requestLoggers = []string{"http.log.access", "http.log.error", "http.handler
 // that carries a mark in place of each credential, and writes nothing; so any
 // way to hide them counts, ours or another.
 func leakingLogs(ctx caddy.Context, loggers []string, headers, params []string) []string {
-	carrier := markedRequest(headers, params)
+	return showingLogs(ctx, loggers, markedRequest(headers, params, false))
+}
+
+// showingLogs does the work of leakingLogs for one marked request.
+func showingLogs(ctx caddy.Context, loggers []string, carrier []zapcore.Field) []string {
 	return slices.DeleteFunc(slices.Clone(loggers), func(id string) bool {
 		core := ctx.Logger(loggerID(id)).Core()
 		if !core.Enabled(showsRequestsAt(id)) {
@@ -46,7 +50,9 @@ func showsRequestsAt(id string) zapcore.Level {
 // leakMark stands in the place of each credential.
 const leakMark = "gatehouse-leak-probe"
 
-func markedRequest(headers, params []string) []zapcore.Field {
+// markedRequest is a request with these credentials. openly is Caddy's option
+// log_credentials, which shows the fields that Caddy hides by itself.
+func markedRequest(headers, params []string, openly bool) []zapcore.Field {
 	header, query := http.Header{}, url.Values{}
 	for _, name := range headers {
 		header.Set(name, leakMark)
@@ -57,7 +63,7 @@ func markedRequest(headers, params []string) []zapcore.Field {
 	target := "/?" + query.Encode()
 	r := &http.Request{Method: http.MethodGet, Proto: "HTTP/1.1", RequestURI: target, Header: header}
 	r.Header.Set("Referer", "https://localhost"+target)
-	return []zapcore.Field{zap.Object("request", caddyhttp.LoggableHTTPRequest{Request: r})}
+	return []zapcore.Field{zap.Object("request", caddyhttp.LoggableHTTPRequest{Request: r, ShouldLogCredentials: openly})}
 }
 
 // leakProbe is a log field that looks at the encoder it is added to.
