@@ -1,0 +1,248 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/internal/admin"
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+)
+
+// generation is a configuration that differs from the one before it, in the
+// guard and around it.
+func generation(n int) setting {
+	return setting{options: "\tadmin off\n\tpersist_config off\n\tmetrics", sites: fmt.Sprintf(`
+SITE {
+	log
+	gatehouse {
+		login management
+		public /open/%d /metrics
+		require /admin/* {
+			role admin
+		}
+	}
+	metrics /metrics
+	header X-Generation %d
+	reverse_proxy UPSTREAM {
+		transport http {
+			keepalive off
+		}
+	}
+}
+`, n, n)}
+}
+
+// traffic is what clients go on asking while the configuration changes.
+type traffic struct {
+	fields []string
+	path   string
+	want   int
+}
+
+func TestWholeReloadUnderLoad(t *testing.T) {
+	const reloads = 20
+	w := startSetting(t, generation(0))
+	_, key := w.ann("editor")
+	token := w.login(annName, annPassword)
+	locked := w.lockOut("bob")
+	kinds := []traffic{
+		{[]string{bearerOf(token)}, "/things", http.StatusOK},
+		{[]string{"x-api-key: " + key}, "/things", http.StatusOK},
+		{[]string{bearerOf(token + "x")}, "/things", http.StatusUnauthorized},
+		{[]string{"x-api-key: api_0123456789abcdefghijklmn"}, "/things", http.StatusUnauthorized},
+		{nil, "/things", http.StatusUnauthorized},
+		{[]string{bearerOf(token)}, "/admin/x", http.StatusForbidden},
+	}
+	for _, k := range kinds {
+		if a := w.get(k.path, k.fields...); a.status != k.want {
+			t.Fatal(a)
+		}
+	}
+	handle, goroutines := w.runtime(), steadyGoroutines(w)
+	passed := w.metric(`gatehouse_requests_total{reason="",verdict="passed"}`)
+
+	load := w.keepAsking(kinds)
+	for n := 1; n <= reloads; n++ {
+		before := load.asked.Load()
+		w.load(generation(n))
+		eventually(t, 30*time.Second, "clients get answers", func() bool { return load.asked.Load() >= before+50 })
+		if got := w.runtime(); got != handle {
+			t.Fatalf("reload %d opened the store again", n)
+		}
+	}
+	load.stop(t)
+	t.Logf("%d requests over %d reloads, %d of them without an answer", load.asked.Load(), reloads, load.broken.Load())
+
+	w.run("the last configuration is at work", func(t *testing.T) {
+		if got := w.get("/things", bearerOf(token)).header.Get("X-Generation"); got != fmt.Sprint(reloads) {
+			t.Errorf("generation %s answered", got)
+		}
+		w.passed(w.get(fmt.Sprintf("/open/%d", reloads)))
+		w.refused(w.get("/open/1"), http.StatusUnauthorized)
+	})
+	w.run("verdicts are still cached", func(t *testing.T) {
+		before := handle.Resolver.Stats()
+		for range 10 {
+			w.passed(w.get("/things", bearerOf(token)))
+		}
+		after := handle.Resolver.Stats()
+		if after.Hits != before.Hits+10 || after.Misses != before.Misses {
+			t.Errorf("%+v became %+v", before, after)
+		}
+	})
+	w.run("an account that was locked out still is", func(t *testing.T) {
+		if a := w.tryLogin("bob", locked); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
+			t.Error(a)
+		}
+	})
+	w.run("metrics go on counting", func(t *testing.T) {
+		if got := w.metric(`gatehouse_requests_total{reason="",verdict="passed"}`); got < passed+float64(load.passed.Load()) {
+			t.Errorf("%v requests passed before the reloads and %v since, but %v are counted", passed, load.passed.Load(), got)
+		}
+	})
+	w.run("no goroutine stays behind", func(t *testing.T) {
+		eventually(t, 20*time.Second, "as few goroutines as before", func() bool {
+			return steadyGoroutines(w) <= goroutines+3
+		})
+	})
+	w.run("nothing is held once Caddy has stopped", func(t *testing.T) {
+		if err := caddy.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 10*time.Second, "the pool is empty", poolIsEmpty)
+		if _, err := handle.Store.Changes.Latest(context.Background()); err == nil {
+			t.Error("the store is still open")
+		}
+	})
+}
+
+// lockOut adds an account, fails to log in until it is locked, and returns its
+// password.
+func (w *whole) lockOut(name string) (password string) {
+	w.t.Helper()
+	password = "a password of " + name
+	w.account(admin.NewAccount{Username: name, Password: auth.NewSecret(password)})
+	for range 5 {
+		if a := w.tryLogin(name, "not it at all"); a.status != http.StatusUnauthorized {
+			w.t.Fatal(a)
+		}
+	}
+	if a := w.tryLogin(name, password); a.status != http.StatusTooManyRequests {
+		w.t.Fatal(a)
+	}
+	return password
+}
+
+// steadyGoroutines counts goroutines without those of idle connections.
+func steadyGoroutines(w *whole) int {
+	w.client.CloseIdleConnections()
+	return runtime.NumGoroutine()
+}
+
+func poolIsEmpty() bool {
+	empty := true
+	runtimes.Range(func(any, any) bool { empty = false; return false })
+	return empty
+}
+
+// load is a number of clients at work.
+type load struct {
+	asked, broken, passed atomic.Int64
+	cancel                context.CancelFunc
+	done                  sync.WaitGroup
+	mu                    sync.Mutex
+	wrong                 []string
+}
+
+// keepAsking has a client for each kind of request ask until it is stopped.
+func (w *whole) keepAsking(kinds []traffic) *load {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	l := &load{cancel: cancel}
+	for _, k := range kinds {
+		l.done.Go(func() {
+			for ctx.Err() == nil {
+				a, err := w.try(ctx, http.MethodGet, w.site+k.path, "", k.fields...)
+				l.note(ctx, k, a, err)
+			}
+		})
+	}
+	return l
+}
+
+func (l *load) note(ctx context.Context, k traffic, a answer, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		l.broken.Add(1) // a connection that Caddy closed: it had no status at all
+	case a.status != k.want || (a.seen != nil) != (k.want == http.StatusOK):
+		l.mu.Lock()
+		l.wrong = append(l.wrong, fmt.Sprintf("%q %s: want %d, got %v", k.fields, k.path, k.want, a))
+		l.mu.Unlock()
+	case k.want == http.StatusOK:
+		l.passed.Add(1)
+	}
+	l.asked.Add(1)
+}
+
+func (l *load) stop(t *testing.T) {
+	t.Helper()
+	l.cancel()
+	l.done.Wait()
+	if len(l.wrong) > 0 {
+		t.Fatalf("%d wrong answers, the first: %s", len(l.wrong), l.wrong[0])
+	}
+}
+
+// metric reads one sample from /metrics; 0 where it is not there.
+func (w *whole) metric(sample string) float64 {
+	w.t.Helper()
+	return w.metrics()[sample]
+}
+
+// metrics reads what /metrics shows, as `name{label="value"}` and value.
+func (w *whole) metrics() map[string]float64 {
+	w.t.Helper()
+	a := w.get("/metrics")
+	if a.status != http.StatusOK {
+		w.t.Fatal(a)
+	}
+	samples := map[string]float64{}
+	for line := range strings.Lines(a.body) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		at := strings.LastIndexByte(line, ' ')
+		var value float64
+		if _, err := fmt.Sscan(line[at+1:], &value); err != nil {
+			w.t.Fatalf("%v: %q", err, line)
+		}
+		samples[line[:at]] = value
+	}
+	return samples
+}
+
+func TestWholeReloadToAnotherStore(t *testing.T) {
+	w := start(t, "login management")
+	_, key := w.ann()
+	w.passed(w.get("/things", "x-api-key: "+key))
+	first := w.runtime()
+
+	w.load(setting{gatehouse: "\n\t\tstore sqlite DIR/other.db", sites: guardedSite("login management")})
+	if w.runtime() == first {
+		t.Fatal("the first store is still in use")
+	}
+	w.refused(w.get("/things", "x-api-key: "+key), http.StatusUnauthorized)
+	eventually(t, 10*time.Second, "the first store is closed", func() bool {
+		_, err := first.Store.Changes.Latest(context.Background())
+		return err != nil
+	})
+}
