@@ -172,6 +172,15 @@ func TestAContextThatEndedIsUnavailableEverywhere(t *testing.T) {
 	lacks(t, d, 2)
 }
 
+func TestAWriteIsSeenByAnotherHandleWhenItReturns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	d, other := openAt(t, path, Options{}), openAt(t, path, Options{})
+	for i := range 50 {
+		insert(t, d, i)
+		has(t, other, i)
+	}
+}
+
 func TestClosingFinishesWhatIsUnderWay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gatehouse.db")
 	d := openAt(t, path, Options{})
@@ -211,7 +220,7 @@ func TestWhatWasAnsweredIsThereAfterACrash(t *testing.T) {
 	if n, err := d.RevokeSessions(t.Context(), "default", store.SessionMatch{ID: testSession(7).ID}); n != 1 || err != nil {
 		t.Fatalf("revoked %d, %v", n, err)
 	}
-	for _, name := range []string{"gatehouse.db", "gatehouse.db-wal"} { // as they lie on the disk
+	for _, name := range []string{"gatehouse.db", "gatehouse.db-wal"} { // as they lie on the disk; this ends our locks, which nobody else wants
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -308,7 +317,7 @@ func TestStampsRideOnLaterCommits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer d.shut()
+		defer func() { _ = d.shut() }()
 		ctx := context.Background()
 		if err := d.InsertAccount(ctx, store.Account{ID: "a", Realm: "default", Username: "ana"}); err != nil {
 			t.Fatal(err)

@@ -183,7 +183,7 @@ func many[T any](ctx context.Context, d *database, op string, read func(scanner)
 
 // collect reads all rows and closes them.
 func collect[T any](rows *sql.Rows, read func(scanner) (T, error)) (list []T, err error) {
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // Err has said what there is
 	for rows.Next() {
 		v, err := read(rows)
 		if err != nil {

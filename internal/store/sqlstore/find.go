@@ -51,7 +51,7 @@ func (f *found) read(ctx context.Context, d *database, page store.Page) error {
 	if err != nil {
 		return err
 	}
-	defer t.Rollback()
+	defer func() { _ = t.Rollback() }() // it has changed nothing
 	count := d.flavour.rebind(`SELECT COUNT(*)` + f.from)
 	if err := t.QueryRowContext(ctx, count, f.values...).Scan(&f.total); err != nil {
 		return err

@@ -127,7 +127,7 @@ func TestOpenRefusesInOneSentenceThatNamesTheFile(t *testing.T) {
 	for _, c := range []struct{ name, path, says string }{
 		{"a folder that cannot be made", filepath.Join(file, "below", "gatehouse.db"), "not a directory"},
 		{"a folder that is a file", filepath.Join(file, "gatehouse.db"), "not a directory"},
-		{"a file that is a folder", dir, "is a directory"},
+		{"a file that is a folder", dir, "no regular file"},
 		{"a file that is no database", write("junk.db", strings.Repeat("no database ", 1000)), "is not a database"},
 		{"a database of another program", foreignDatabase(t, dir), "tables of another program"},
 		{"a schema of the future", futureDatabase(t, dir), "run the version that wrote it, or a newer one"},
@@ -167,7 +167,7 @@ func foreignDatabase(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	if _, err := db.Exec(`CREATE TABLE recipes (name TEXT)`); err != nil {
 		t.Fatal(err)
 	}
@@ -217,15 +217,25 @@ func TestMigrationsAreNumberedWithoutAGap(t *testing.T) {
 	}
 }
 
+// It is also what fails when a file that is in use is opened and closed, which
+// ends the locks of this process on it.
 func TestManyMayOpenANewFileAtTheSameTime(t *testing.T) {
+	for range 3 {
+		openAtOnce(t)
+	}
+}
+
+func openAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gatehouse.db")
 	helpers := []*exec.Cmd{helper(t, path, "11"), helper(t, path, "12")}
-	for _, cmd := range helpers {
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-	}
 	var all sync.WaitGroup
+	for _, cmd := range helpers {
+		all.Go(func() {
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("the other process: %v: %s", err, out)
+			}
+		})
+	}
 	for i := range 8 {
 		all.Go(func() {
 			d, err := openSQLite(t.Context(), path, sqliteFlavour(), Options{})
@@ -240,11 +250,6 @@ func TestManyMayOpenANewFileAtTheSameTime(t *testing.T) {
 		})
 	}
 	all.Wait()
-	for _, cmd := range helpers {
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the other process: %v: %s", err, cmd.Stderr)
-		}
-	}
 	d := openAt(t, path, Options{})
 	for _, i := range []int{0, 1, 2, 3, 4, 5, 6, 7, 11, 12} {
 		has(t, d, i)
@@ -264,7 +269,6 @@ func helper(t *testing.T, path, n string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestHelperProcess$", "-test.count=1")
 	cmd.Env = append(os.Environ(), "SQLSTORE_HELPER_PATH="+path, "SQLSTORE_HELPER_SESSION="+n)
-	cmd.Stderr = new(strings.Builder)
 	return cmd
 }
 
@@ -301,7 +305,7 @@ func TestWaitNoticesAnotherProcess(t *testing.T) {
 			}
 		}
 	}()
-	if out, err := helper(t, path, "1").Output(); err != nil {
+	if out, err := helper(t, path, "1").CombinedOutput(); err != nil {
 		t.Fatalf("the other process: %v: %s", err, out)
 	}
 	if err := <-noticed; err != nil {

@@ -97,7 +97,7 @@ func TestQueriesAgreeWithMemory(t *testing.T) {
 		}
 	}
 	some := 0
-	for range 2000 {
+	for range 400 {
 		q := g.query()
 		rows, total, err := d.Sessions.FindSessions(t.Context(), "default", q)
 		wantRows, wantTotal, wantErr := memory.Sessions.FindSessions(t.Context(), "default", q)
@@ -111,8 +111,8 @@ func TestQueriesAgreeWithMemory(t *testing.T) {
 			some++
 		}
 	}
-	if some < 400 {
-		t.Fatalf("only %d of 2000 queries selected some rows: they say little", some)
+	if some < 80 {
+		t.Fatalf("only %d of 400 queries selected some rows: they say little", some)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -113,15 +114,33 @@ func dataSource(path string, pragmas []string) string {
 	return u.String()
 }
 
+// creating is held while a file is made. A process that closes a file gives up
+// its locks on it (POSIX), those of another handle in the process included: so
+// a file that may be a store in use is never opened here, and a new one is
+// closed before anyone else looks.
+var creating sync.Mutex
+
 // createFile makes the file and its folder where they are missing: SQLite
 // gives its other files the permissions of the first.
 func createFile(path string) error {
+	creating.Lock()
+	defer creating.Unlock()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("the folder of the store %s cannot be made: %w", path, err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	at, err := os.Stat(path)
+	if err == nil && !at.Mode().IsRegular() {
+		return fmt.Errorf("the store %s cannot be opened: it is no regular file", path)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err // a path error names the file
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil // another process was faster
+	}
 	if err != nil {
-		return fmt.Errorf("the store %s cannot be opened for reading and writing: %w", path, err)
+		return fmt.Errorf("the store %s cannot be made: %w", path, err)
 	}
 	return f.Close()
 }

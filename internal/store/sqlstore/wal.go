@@ -24,7 +24,7 @@ func prepare(ctx context.Context, f *flavour, pool *sql.DB, now time.Time) error
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // back to its pool
 	if err := keepLog(ctx, conn); err != nil {
 		return err
 	}
