@@ -17,17 +17,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/throttle"
 )
 
-// build returns a rule that opens requests as the gateway takes it. It refuses
-// one that says nothing, which would open everything.
+// build loads a rule's matchers and returns it as the gateway takes it.
 func (r *Rule) build(ctx caddy.Context) (gateway.Rule, error) {
-	if len(r.Paths) == 0 && len(r.MatcherSetsRaw) == 0 {
-		return gateway.Rule{}, errors.New("it says nothing: that would be every request")
-	}
-	return r.load(ctx)
-}
-
-// load loads a rule's matchers and returns it as the gateway takes it.
-func (r *Rule) load(ctx caddy.Context) (gateway.Rule, error) {
 	built := gateway.Rule{Paths: r.Paths}
 	if err := r.check(); err != nil {
 		return built, err
@@ -56,6 +47,11 @@ func (r *Rule) check() error {
 			return fmt.Errorf("the path %s stands twice", p)
 		}
 	}
+	for _, set := range r.MatcherSetsRaw {
+		if len(set) == 0 {
+			return errors.New("a matcher set without matchers would select every request")
+		}
+	}
 	return nil
 }
 
@@ -75,7 +71,7 @@ func (q *Require) build(ctx caddy.Context) (gateway.Requirement, error) {
 		built.Permissions = append(built.Permissions, bit)
 	}
 	var err error
-	built.Rule, err = q.load(ctx)
+	built.Rule, err = q.Rule.build(ctx)
 	return built, err
 }
 

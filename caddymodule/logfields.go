@@ -39,7 +39,7 @@ func (e objectEncoder) AddBinary(key string, value []byte) {
 
 func (e objectEncoder) AddArray(key string, value zapcore.ArrayMarshaler) error {
 	if e.hide.hidesKey(key) {
-		value = redactedArray{}
+		return e.ObjectEncoder.AddArray(key, redactedArray{})
 	}
 	return e.ObjectEncoder.AddArray(key, array{value, e.hide})
 }
