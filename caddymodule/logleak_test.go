@@ -52,11 +52,15 @@ func TestLeakingLogs(t *testing.T) {
 		{"one of two logs is enough", `{"default":` + ours + `,"other":` + plain + `}`, key, nil, []string{"http.log.access", "http.log.error"}},
 		{
 			"an access log of its own is found, the rest is safe",
-			`{"default":` + named(ours, "exclude") + `,"log0":` + named(plain, "include") + `}`, key, nil, []string{"http.log.access"},
+			`{"default":` + named(ours, "exclude") + `,"log0":` + named(plain, "include") + `}`,
+			key, nil,
+			[]string{"http.log.access"},
 		},
 		{
 			"an access log of its own is safe, the rest is found",
-			`{"default":` + named(plain, "exclude") + `,"log0":` + named(ours, "include") + `}`, key, nil, []string{"http.log.access", "http.log.error"},
+			`{"default":` + named(plain, "exclude") + `,"log0":` + named(ours, "include") + `}`,
+			key, nil,
+			[]string{"http.log.access", "http.log.error"},
 		},
 		{"no log, no leak", `{"default":{"writer":{"output":"discard"}}}`, key, token, nil},
 	} {

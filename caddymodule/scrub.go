@@ -66,15 +66,16 @@ func endsValue(c rune) bool { return c == '&' || c <= ' ' }
 // or everything after the first `=` where part, percent-decoded, holds what
 // must be hidden: a parameter like `next` may carry a whole URL.
 func (r *redactor) scrubPart(part string, nesting int) string {
-	for start, at := 0, 0; ; start = at + 1 {
+	for start := 0; ; {
 		n := strings.IndexByte(part[start:], '=')
 		if n < 0 {
 			break
 		}
-		at = start + n
+		at := start + n
 		if at+1 < len(part) && r.hidesParam(unescape(lastWord(part[start:at]))) {
 			return part[:at+1] + auth.Redacted
 		}
+		start = at + 1
 	}
 	if nesting == 0 || !strings.Contains(part, "%") {
 		return part

@@ -69,6 +69,8 @@ func TestHidesKey(t *testing.T) {
 }
 
 func TestRegisterCredentialNames(t *testing.T) {
+	before := registered.Load()
+	t.Cleanup(func() { registered.Store(before) })
 	hide := new(redactor)
 	if hide.hidesKey("X-Registered-Later") {
 		t.Fatal("hidden before it was registered")
