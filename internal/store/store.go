@@ -84,8 +84,9 @@ type Units interface {
 	InsertUnit(ctx context.Context, u Unit) error
 	// Unit looks up by id or by name within the tenant.
 	Unit(ctx context.Context, realm, tenant, ref string) (Unit, error)
-	// DeleteUnit is idempotent; it removes the sessions of the unit and
-	// records a change of the tenant.
+	// DeleteUnit is idempotent; it removes the sessions of the unit, leaves
+	// the memberships whose default unit it was without one, and records a
+	// change of the tenant.
 	DeleteUnit(ctx context.Context, realm, tenant, id string) error
 	// ListUnits lists those of a tenant in the order of name.
 	ListUnits(ctx context.Context, realm, tenant string, page Page) ([]Unit, error)

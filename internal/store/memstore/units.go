@@ -67,6 +67,12 @@ func (m *memory) DeleteUnit(ctx context.Context, realm, tenant, id string) error
 		if u, ok := r.units[id]; ok && u.Tenant == tenant {
 			delete(r.units, id)
 		}
+		for at, row := range r.memberships {
+			if row.Tenant == tenant && row.Unit == id {
+				row.Unit = ""
+				r.memberships[at] = row
+			}
+		}
 		r.dropSessions(func(s store.Session) bool { return s.Tenant == tenant && s.Unit == id })
 		return tenantChanged(realm, tenant), nil
 	})

@@ -153,6 +153,8 @@ func cascadeTenant(t *testing.T, f *fixture) {
 
 func cascadeUnit(t *testing.T, f *fixture) {
 	h, neighbour := f.household(t, "ana"), f.household(t, "bo")
+	h.membership.Unit = h.unit.ID
+	ok(t, f.Memberships.PutMembership(t.Context(), h.membership))
 	ok(t, f.Units.DeleteUnit(t.Context(), home, neighbour.tenant.ID, h.unit.ID))
 	f.untouched(t, h)
 	ok(t, f.Units.DeleteUnit(t.Context(), home, h.tenant.ID, h.unit.ID))
@@ -160,6 +162,7 @@ func cascadeUnit(t *testing.T, f *fixture) {
 	for _, s := range []store.Session{h.own, h.inTenant, h.byAccountKey, h.byTenantKey} {
 		f.holds(t, s)
 	}
+	h.membership.Unit = "" // it has no default unit then
 	want(t, f.memberships(t, h.account.ID), []store.Membership{h.membership})
 	f.untouched(t, neighbour)
 }
