@@ -49,7 +49,8 @@ func (o *operation) importSource(name string) (in io.ReadCloser, size int64, err
 }
 
 func (o *operation) importFrom(in io.Reader, size int64) error {
-	bar := o.progress(size)
+	watched := !o.json && term.IsTerminal(int(os.Stderr.Fd()))
+	bar := progress(o.cmd.ErrOrStderr(), watched, size)
 	done, err := o.admin.Import(o, in, func(read int) { _ = bar.Set(read) })
 	_ = bar.Finish()
 	if err := o.showImport(done); err != nil {
@@ -61,11 +62,12 @@ func (o *operation) importFrom(in io.Reader, size int64) error {
 	return err
 }
 
-// progress returns a bar that shows only where somebody watches.
-func (o *operation) progress(size int64) *progressbar.ProgressBar {
+// progress returns a bar of so many bytes, which shows only where somebody
+// watches. size is -1 where nobody knows.
+func progress(w io.Writer, watched bool, size int64) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size,
-		progressbar.OptionSetWriter(o.cmd.ErrOrStderr()),
-		progressbar.OptionSetVisibility(!o.json && term.IsTerminal(int(os.Stderr.Fd()))),
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetVisibility(watched),
 		progressbar.OptionSetDescription("importing"),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionThrottle(100*time.Millisecond),
