@@ -85,6 +85,7 @@ func (a *App) Start() error {
 	if err := a.state.shared.open(func() (*gateway.Runtime, error) { return a.open(ctx) }); err != nil {
 		return err
 	}
+	a.state.shared.runtime().Resolver.SetMaxStaleness(time.Duration(a.MaxStaleness))
 	a.state.mu.Lock()
 	defer a.state.mu.Unlock()
 	for _, s := range a.state.sites {

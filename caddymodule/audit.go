@@ -51,6 +51,9 @@ func auditFields(e auth.Event) []zap.Field {
 	if e.Address.IsValid() {
 		fields = append(fields, zap.Stringer("address", e.Address))
 	}
+	if e.Cause != nil {
+		fields = append(fields, zap.NamedError("cause", e.Cause))
+	}
 	if e.Observed {
 		fields = append(fields, zap.Bool("observed", true))
 	}

@@ -64,7 +64,7 @@ func (l *Login) check(k dialect.Kind) error {
 		}
 	}
 	err := cmp.Or(
-		checkBase(l.Base), checkNotNegative("ttl", l.TTL), checkNotNegative("idle", l.Idle),
+		checkBase(l.Base), checkLife(l.TTL), checkNotNegative("idle", l.Idle),
 		checkFormat(l.Format), checkOrigins(l.CORS), l.checkMaxBody(), l.checkIdle(k), l.checkAttempts(),
 	)
 	if err != nil {
@@ -198,6 +198,14 @@ func (l *Login) checkAttempts() error {
 func checkLimit(what string, events int, window caddy.Duration) error {
 	if events < 1 || window <= 0 {
 		return fmt.Errorf("%s %d %s: both must be more than 0", what, events, time.Duration(window))
+	}
+	return nil
+}
+
+// checkLife refuses lives that would show as 0: clients are told whole seconds.
+func checkLife(ttl caddy.Duration) error {
+	if ttl != 0 && time.Duration(ttl) < time.Second {
+		return fmt.Errorf("ttl %s must be at least 1s", time.Duration(ttl))
 	}
 	return nil
 }

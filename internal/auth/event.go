@@ -16,14 +16,31 @@ type Event struct {
 	// Credential is the kind that was presented to the guard.
 	Credential CredentialKind
 	// Code and Reason say why; both are meaningless where OK is set.
-	OK      bool
-	Code    Code
-	Reason  Reason
+	OK     bool
+	Code   Code
+	Reason Reason
+	// Cause says what went wrong with us, for operators; nil where the
+	// failure is the caller's.
+	Cause   error
 	Address netip.Addr
 	// Method and Path are those of a guarded request; the path has no query.
 	Method, Path string
 	// Observed says that a refusal was only logged, not carried out.
 	Observed bool
+}
+
+// Failed returns e as the event of a failure. The cause is kept for faults of
+// ours alone: only those are not said by code and reason.
+func (e Event) Failed(err error) Event {
+	failure := AsError(err)
+	e.OK, e.Code, e.Reason = false, failure.Code, failure.Reason
+	if e.Reason == "" {
+		e.Reason = Reason(e.Code.String())
+	}
+	if failure.Code == Internal || failure.Code == Unavailable {
+		e.Cause = failure.Err
+	}
+	return e
 }
 
 // EventKind says what happened.

@@ -115,7 +115,7 @@ func (r *Resolver) step(ctx context.Context) error {
 	if len(changes) == feedPage {
 		return nil
 	}
-	r.trusted.Store(began.Add(r.maxStaleness).UnixNano())
+	r.trusted.Store(began.UnixNano() + r.maxStaleness.Load())
 	return r.rows.Changes.Wait(ctx, r.feed.after)
 }
 

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -47,7 +48,7 @@ type Resolver struct {
 	flights singleflight.Group
 	// trusted is until when, in Unix nanoseconds, the feed vouches.
 	trusted      atomic.Int64
-	maxStaleness time.Duration
+	maxStaleness atomic.Int64 // a time.Duration
 	hits, misses atomic.Uint64
 	feed         feed
 	cancel       func()
@@ -57,17 +58,18 @@ type Resolver struct {
 // New returns a resolver that is not yet following changes.
 func New(c Config) *Resolver {
 	s := newStamps()
-	size, stale := c.CacheSize, c.MaxStaleness
-	if size == 0 {
-		size = DefaultCacheSize
-	}
-	if stale == 0 {
-		stale = DefaultMaxStaleness
-	}
-	return &Resolver{
+	r := &Resolver{
 		rows: c.Store, signers: c.Signers, now: c.Now,
-		stamps: s, cache: newCache(s, size), maxStaleness: stale,
+		stamps: s, cache: newCache(s, cmp.Or(c.CacheSize, DefaultCacheSize)),
 	}
+	r.SetMaxStaleness(c.MaxStaleness)
+	return r
+}
+
+// SetMaxStaleness changes how long verdicts are trusted while the change feed
+// is silent; 0 is the default. It holds from the feed's next word on.
+func (r *Resolver) SetMaxStaleness(d time.Duration) {
+	r.maxStaleness.Store(int64(cmp.Or(d, DefaultMaxStaleness)))
 }
 
 // Resolve returns who presents c in a realm. Errors: [auth.InvalidCredential]
