@@ -132,7 +132,7 @@ func timedLogins(name, key string) []timedLogin {
 	}
 }
 
-func (l timedLogin) tokenIn(t *testing.T, body string) string {
+func (l timedLogin) tokenIn(t testing.TB, body string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(body, l.before)
 	token, _, closed := strings.Cut(rest, l.after)

@@ -38,7 +38,7 @@ func TestWholeStoreOutOfReach(t *testing.T) {
 	w.run("a known one passes no longer than it is trusted", func(t *testing.T) {
 		for _, field := range known {
 			var last answer
-			eventually(t, 10*time.Second, "it is refused", func() bool {
+			eventually(t, 3*time.Second, "it is refused", func() bool {
 				last = w.get("/x", field)
 				if last.status != http.StatusOK && last.status != http.StatusServiceUnavailable {
 					t.Fatal(last)

@@ -33,7 +33,7 @@ func TestWholeBrokenStarts(t *testing.T) {
 		},
 		"the store is a folder": {
 			"store sqlite DIR/folder",
-			"gatehouse app module: start: the store DIR/folder cannot be opened for reading and writing: open DIR/folder: is a directory",
+			"gatehouse app module: start: the store DIR/folder cannot be opened: it is no regular file",
 		},
 		"the store is no database": {
 			"store sqlite DIR/file",

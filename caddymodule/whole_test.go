@@ -31,7 +31,7 @@ import (
 
 // whole is a running Caddy with one guarded site.
 type whole struct {
-	t *testing.T
+	t testing.TB
 	// dir holds everything that Caddy writes; site and upstream are
 	// addresses like http://127.0.0.1:4711.
 	dir, site, upstream string
@@ -90,7 +90,7 @@ func startSetting(t *testing.T, s setting) *whole {
 }
 
 // prepare chooses folders and addresses and starts the upstream.
-func prepare(t *testing.T) *whole {
+func prepare(t testing.TB) *whole {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"} {
@@ -122,7 +122,10 @@ func prepare(t *testing.T) *whole {
 
 // run is t.Run for a Caddy that the subtest shares: what fails then fails there.
 func (w *whole) run(name string, f func(*testing.T)) {
-	outer := w.t
+	outer, ok := w.t.(*testing.T)
+	if !ok {
+		w.t.Fatal("a benchmark has no subtests")
+	}
 	outer.Run(name, func(t *testing.T) {
 		w.t = t
 		defer func() { w.t = outer }()
@@ -130,7 +133,7 @@ func (w *whole) run(name string, f func(*testing.T)) {
 	})
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -337,7 +340,7 @@ func (w *whole) tryLogin(name, password string) answer {
 }
 
 // memberOf returns a string member of a JSON object.
-func memberOf(t *testing.T, body, name string) string {
+func memberOf(t testing.TB, body, name string) string {
 	t.Helper()
 	var object map[string]any
 	if err := json.Unmarshal([]byte(body), &object); err != nil {
@@ -353,7 +356,7 @@ func memberOf(t *testing.T, body, name string) string {
 func bearerOf(token string) string { return "Authorization: Bearer " + token }
 
 // eventually waits until ok, which must become so soon.
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
+func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(within)
 	tick := time.NewTicker(5 * time.Millisecond)
