@@ -75,24 +75,24 @@ func (d *demo) managementSteps(base, password, key string) []step {
 			`TOKEN=$(curl -sS ` + login + ` -H 'Content-Type: application/json' -d "{\"username\":\"` + demoUser +
 				`\",\"password\":\"` + password + `\"}" | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')`,
 		},
-		{"a guarded call with the token: the upstream tells who it was told you are", `curl -sS -i ` + site + guarded + ` -H "Authorization: Bearer $TOKEN"`},
-		{"the same with the API key", `curl -sS -i ` + site + guarded + ` -H "x-api-key: ` + key + `"`},
-		{"without a credential: refused", `curl -sS -i ` + site + guarded},
+		{"a guarded call with the token: the upstream tells who it was told you are", `curl -sS -i -w '\n' ` + site + guarded + ` -H "Authorization: Bearer $TOKEN"`},
+		{"the same with the API key", `curl -sS -i -w '\n' ` + site + guarded + ` -H "x-api-key: ` + key + `"`},
+		{"without a credential: refused", `curl -sS -i -w '\n' ` + site + guarded},
 	}
 	if len(d.handler.Require) > 0 {
 		steps = append(steps, step{
 			"a path for the role admin, which " + demoUser + " lacks: refused",
-			`curl -sS -i ` + site + restricted + ` -H "Authorization: Bearer $TOKEN"`,
+			`curl -sS -i -w '\n' ` + site + restricted + ` -H "Authorization: Bearer $TOKEN"`,
 		})
 	}
 	return append(steps, []step{
-		{"log out", `curl -sS -i -X POST ` + site + base + `/logout -H "Authorization: Bearer $TOKEN"`},
-		{"the token is refused afterwards", `curl -sS -i ` + site + guarded + ` -H "Authorization: Bearer $TOKEN"`},
+		{"log out", `curl -sS -i -w '\n' -X POST ` + site + base + `/logout -H "Authorization: Bearer $TOKEN"`},
+		{"the token is refused afterwards", `curl -sS -i -w '\n' ` + site + guarded + ` -H "Authorization: Bearer $TOKEN"`},
 	}...)
 }
 
 func timedSteps(site, base, key string) []step {
-	call := `curl -sS -i "` + site + guarded + `?Token=$TIMED"`
+	call := `curl -sS -i -w '\n' "` + site + guarded + `?Token=$TIMED"`
 	return []step{
 		{
 			"timed_login: a token for some seconds, by JSON",
@@ -102,7 +102,7 @@ func timedSteps(site, base, key string) []step {
 		{"a guarded call with it", call},
 		{
 			"the same by XML",
-			`TIMED=$(curl -sS ` + site + base + ` -H 'Content-Type: application/xml' -d "<Request><UserLogin>` + demoUser +
+			`TIMED=$(curl -sS ` + site + base + ` -H 'Content-Type: application/xml' -H 'Accept: application/xml' -d "<Request><UserLogin>` + demoUser +
 				`</UserLogin><ApiKey>` + key + `</ApiKey></Request>" | sed -n 's:.*<Token>\([^<]*\)</Token>.*:\1:p')`,
 		},
 		{"a guarded call with that", call},
