@@ -34,8 +34,17 @@ func TestTheDocumentationNamesEveryCommandFlagAndMember(t *testing.T) {
 		cmd.PersistentFlags().VisitAll(func(f *pflag.Flag) { says("--" + f.Name) })
 	}
 	for _, doc := range []any{
-		accountWhole{}, memberJSON{}, keyJSON{}, tokenJSON{}, revokedJSON{}, tenantJSON{}, unitJSON{},
-		admin.Imported{}, admin.ImportError{}, store.Profile{}, store.Setting{},
+		accountWhole{},
+		memberJSON{},
+		keyJSON{},
+		tokenJSON{},
+		revokedJSON{},
+		tenantJSON{},
+		unitJSON{},
+		admin.Imported{},
+		admin.ImportError{},
+		store.Profile{},
+		store.Setting{},
 	} {
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(doc)) {
 			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {

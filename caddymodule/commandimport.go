@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,7 +43,10 @@ func (o *operation) importSource(name string) (in io.ReadCloser, size int64, err
 		return nil, 0, fmt.Errorf("the import cannot be read: %w", err)
 	}
 	at, err := f.Stat()
-	if err != nil || !at.Mode().IsRegular() {
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("the import cannot be read: %w", err), f.Close())
+	}
+	if !at.Mode().IsRegular() {
 		return f, -1, nil
 	}
 	return f, at.Size(), nil

@@ -32,6 +32,9 @@ func TestScripts(t *testing.T) {
 				e.Setenv(name, e.WorkDir)
 			}
 			e.Setenv("PORT", freePort(t))
+			// Under the race detector a process waits a second before it
+			// ends, in case something is still going on.
+			e.Setenv("GORACE", e.Getenv("GORACE")+" atexit_sleep_ms=10")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
