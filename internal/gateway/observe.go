@@ -1,52 +1,53 @@
 package gateway
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
-	"github.com/gatehouse-auth/gatehouse/internal/authn"
 )
 
-func (s *Site) count(o Outcome, reason auth.Reason) {
-	if s.cfg.Hooks.Count != nil {
-		s.cfg.Hooks.Count(o, reason)
+// watch decides as enforcing would and logs what it would have refused. It
+// refuses nothing, keeps the credentials, and tells the upstream of a caller
+// only where the verdict is good. Login calls are not answered: the upstream
+// goes on answering its own. Identity fields of the client were stripped.
+func (s *Site) watch(r *http.Request) {
+	got, guarded, err := s.judge(r)
+	if err == nil {
+		err = contain(func() error { return s.tell(r, got) })
+	} else {
+		_ = contain(func() error { s.attach(r, nil); return nil })
+	}
+	switch {
+	case err != nil:
+		failure := auth.AsError(err)
+		s.count(Observed, reasonOf(failure))
+		s.auditRefusal(r, failure, got, true)
+	case guarded:
+		s.count(got.outcome(), "")
 	}
 }
 
-// attach makes the caller known to the server, whatever becomes of the request:
-// logs and templates name them on a refusal too. nil is nobody.
-func (s *Site) attach(r *http.Request, v *authn.Verdict) {
-	if s.cfg.Hooks.Attach != nil {
-		s.cfg.Hooks.Attach(r, v)
-	}
+// judge decides without touching the request; guarded is false for the call of
+// a dialect.
+func (s *Site) judge(r *http.Request) (got presented, guarded bool, err error) {
+	err = contain(func() error {
+		path, l, err := s.route(r)
+		if err != nil || l != nil {
+			return err
+		}
+		guarded = true
+		got, err = s.decide(r, path)
+		return err
+	})
+	return got, guarded, err
 }
 
-func (s *Site) audit(ctx context.Context, e auth.Event) {
-	if s.cfg.Hooks.Audit != nil {
-		s.cfg.Hooks.Audit(ctx, e)
-	}
-}
-
-// reasonOf is the label of a refusal: its reason, or the code where that says
-// it all.
-func reasonOf(e *auth.Error) auth.Reason {
-	if e.Reason != "" {
-		return e.Reason
-	}
-	return auth.Reason(e.Code.String())
-}
-
-// auditRefusal writes who was refused what, as far as that is known. The query
-// is left out: it may hold a credential.
-func (s *Site) auditRefusal(r *http.Request, e *auth.Error, got presented, observed bool) {
-	event := auth.Event{
-		Kind: auth.RefusalEvent, Realm: s.cfg.Realm, Code: e.Code, Reason: reasonOf(e),
-		Credential: got.credential.Kind, Address: s.address(r),
-		Method: r.Method, Path: r.URL.EscapedPath(), Observed: observed,
-	}
-	if p := got.principal(); p != nil {
-		event.Subject, event.TokenID, event.KeyID = p.Subject, p.TokenID, p.KeyID
-	}
-	s.audit(r.Context(), event)
+// contain makes an error of a panic.
+func contain(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	return do()
 }

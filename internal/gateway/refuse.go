@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -56,37 +55,40 @@ func (s *Site) onlyKind() string {
 var usualMethods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 // refuse answers, counts and audits a request that does not pass.
-func (s *Site) refuse(w http.ResponseWriter, r *http.Request, err error, got presented) error {
+func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err error, got presented) {
 	failure := auth.AsError(err)
 	s.count(Refused, reasonOf(failure))
 	s.auditRefusal(r, failure, got, false)
-	s.attach(r, got.verdict)
-	h := w.Header()
+	// A hook that panicked may do so again.
+	_ = contain(func() error { s.attach(r, got.verdict); return nil })
+	setNoStore(w.Header())
+	if failure.Reason == auth.ReasonMethod { // a matter of HTTP alone, with a status that few dialects know
+		w.Header().Set("Allow", strings.Join(append(slices.Clone(usualMethods), s.cfg.Methods...), ", "))
+		shape = s.refuseProblem
+	}
+	shape(w, r, dialect.Refusal{Err: failure, Credential: got.credential})
+}
+
+// setNoStore keeps an answer about credentials out of caches, and browsers
+// from reading it as anything else than it says.
+func setNoStore(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	switch {
-	case failure.Reason == auth.ReasonMethod:
-		h.Set("Allow", strings.Join(append(slices.Clone(usualMethods), s.cfg.Methods...), ", "))
-		s.writeProblem(w, http.StatusMethodNotAllowed)
-	case errors.Is(failure, errEarlyData):
-		s.writeProblem(w, http.StatusTooEarly)
-	default:
-		s.refuser(w, r, dialect.Refusal{Err: failure, Credential: got.credential})
-	}
-	return nil
 }
 
 // refuseProblem answers with problem details (RFC 9457) and, where the caller
 // can do something about its credential, a challenge (RFC 6750 section 3).
 func (s *Site) refuseProblem(w http.ResponseWriter, _ *http.Request, refusal dialect.Refusal) {
-	if c := bearer.Challenge(refusal.Err.Code, s.cfg.Realm); c != "" {
+	status := Status(refusal.Err)
+	c := bearer.Challenge(refusal.Err.Code, s.cfg.Realm)
+	if c != "" && status <= http.StatusForbidden {
 		w.Header().Set("WWW-Authenticate", c)
 	}
 	SetRetryAfter(w.Header(), refusal.Err)
-	s.writeProblem(w, Status(refusal.Err))
+	writeProblem(w, status)
 }
 
-func (s *Site) writeProblem(w http.ResponseWriter, status int) {
+func writeProblem(w http.ResponseWriter, status int) {
 	body, err := json.Marshal(struct {
 		Type   string `json:"type"`
 		Title  string `json:"title"`
@@ -106,23 +108,33 @@ func Status(e *auth.Error) int {
 	switch e.Code {
 	case auth.Unavailable:
 		return http.StatusServiceUnavailable
-	case auth.Malformed, auth.Conflict:
-		if e.Reason == auth.ReasonTooLarge {
-			return http.StatusRequestEntityTooLarge
-		}
-		return http.StatusBadRequest
+	case auth.Malformed:
+		return malformedStatus(e.Reason)
 	case auth.NoCredential, auth.InvalidCredential:
 		return http.StatusUnauthorized
 	case auth.InsufficientScope:
 		return http.StatusForbidden
 	case auth.NotFound:
 		return http.StatusNotFound
+	case auth.Conflict:
+		return http.StatusConflict
 	case auth.Throttled:
 		return http.StatusTooManyRequests
 	case auth.Internal:
 		return http.StatusInternalServerError
 	}
 	return http.StatusInternalServerError
+}
+
+func malformedStatus(reason auth.Reason) int {
+	switch reason {
+	case auth.ReasonMethod:
+		return http.StatusMethodNotAllowed
+	case auth.ReasonTooLarge:
+		return http.StatusRequestEntityTooLarge
+	default:
+		return http.StatusBadRequest
+	}
 }
 
 // SetRetryAfter says when to come back, in whole seconds of at least one,

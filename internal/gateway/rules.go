@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -23,6 +24,9 @@ type requirement struct {
 
 func (s *Site) addRules() error {
 	for _, r := range s.cfg.Public {
+		if len(r.Paths) == 0 && r.Match == nil {
+			return errors.New("public: name paths or a matcher; /* is every path")
+		}
 		built, err := newRule(r)
 		if err != nil {
 			return fmt.Errorf("public: %w", err)
@@ -125,7 +129,7 @@ func (s *Site) expandAll(r *http.Request, templates []string) ([]string, error) 
 	}
 	values := make([]string, len(templates))
 	for i, t := range templates {
-		v, err := s.cfg.Hooks.Expand(r, t)
+		v, err := s.expand(r, t)
 		if err != nil {
 			return nil, auth.Fail(auth.InsufficientScope, auth.ReasonTenant, err)
 		}

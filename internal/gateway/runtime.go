@@ -69,7 +69,10 @@ func (rt *Runtime) Close() error {
 // The sweep removes few rows at a time, so that it is not seen in the latency
 // of logins, and comes back at once while there is more.
 const (
-	sweepRows     = 500
+	sweepRows = 500
+	// sweepAttempts is how many counters of failed logins are looked at in
+	// each part, to give memory back while nobody logs in.
+	sweepAttempts = 64
 	sweepPause    = 20 * time.Millisecond
 	sweepInterval = 5 * time.Second
 	// keepChanges is how long a node may be gone and still catch up.
@@ -93,6 +96,7 @@ func (rt *Runtime) sweep(ctx context.Context) {
 // store out of reach is seen by everyone else, and rows past their time are
 // already absent for readers.
 func (rt *Runtime) sweepOnce(ctx context.Context) time.Duration {
+	rt.Attempts.Sweep(sweepAttempts)
 	rows, err := rt.Store.Sessions.SweepSessions(ctx, sweepRows)
 	if err != nil {
 		return sweepInterval

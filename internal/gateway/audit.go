@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
+)
+
+func (s *Site) count(o Outcome, reason auth.Reason) {
+	if s.cfg.Hooks.Count != nil {
+		s.cfg.Hooks.Count(o, reason)
+	}
+}
+
+// attach makes the caller known to the server, whatever becomes of the request:
+// logs and templates name them on a refusal too. nil is nobody.
+func (s *Site) attach(r *http.Request, v *authn.Verdict) {
+	if s.cfg.Hooks.Attach != nil {
+		s.cfg.Hooks.Attach(r, v)
+	}
+}
+
+func (s *Site) audit(ctx context.Context, e auth.Event) {
+	if s.cfg.Hooks.Audit != nil {
+		s.cfg.Hooks.Audit(ctx, e)
+	}
+}
+
+// reasonOf is the label of a refusal: its reason, or the code where that says
+// it all.
+func reasonOf(e *auth.Error) auth.Reason {
+	if e.Reason != "" {
+		return e.Reason
+	}
+	return auth.Reason(e.Code.String())
+}
+
+// auditRefusal writes who was refused what, as far as that is known. The query
+// is left out: it may hold a credential.
+func (s *Site) auditRefusal(r *http.Request, e *auth.Error, got presented, observed bool) {
+	event := auth.Event{
+		Kind: auth.RefusalEvent, Realm: s.cfg.Realm, Code: e.Code, Reason: reasonOf(e),
+		Credential: got.credential.Kind, Address: s.address(r),
+		Method: r.Method, Path: r.URL.EscapedPath(), Observed: observed,
+	}
+	if p := got.principal(); p != nil {
+		event.Subject, event.TokenID, event.KeyID = p.Subject, p.TokenID, p.KeyID
+	}
+	s.audit(r.Context(), event)
+}

@@ -1,0 +1,97 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/session"
+)
+
+// login is a login block that is ready to answer.
+type login struct {
+	dialect.Dialect
+	kind   dialect.Kind
+	base   string
+	routes []dialect.Route
+}
+
+func (s *Site) addLogins() error {
+	for _, l := range s.cfg.Logins {
+		built, err := s.buildLogin(l)
+		if err != nil {
+			return fmt.Errorf("login %s %s: %w", l.Kind.Name, l.Config.Base, err)
+		}
+		if other, path, ok := s.claimed(built.routes); ok {
+			return fmt.Errorf("login %s %s and login %s %s both answer %s: give one of them another base path",
+				other.kind.Name, other.base, l.Kind.Name, l.Config.Base, path)
+		}
+		s.logins = append(s.logins, built)
+	}
+	return nil
+}
+
+func (s *Site) buildLogin(l Login) (login, error) {
+	c := l.Config
+	if c.TTL == 0 {
+		c.TTL = l.Kind.TTL
+	}
+	svc := session.Config{
+		Realm: s.cfg.Realm, Dialect: l.Kind.Name, TTL: c.TTL, Idle: c.Idle,
+		JWT: c.Format == "jwt", Form: l.Kind.Form, Attempts: l.Attempts,
+	}
+	if l.Kind.Remember != nil {
+		svc.Remember = l.Kind.Remember(c)
+	}
+	d, err := l.Kind.New(c, session.New(s.deps, svc))
+	if err != nil {
+		return login{}, err
+	}
+	return login{Dialect: d, kind: l.Kind, base: c.Base, routes: d.Routes()}, nil
+}
+
+// claimed finds an earlier login that answers one of these routes.
+func (s *Site) claimed(routes []dialect.Route) (other login, path string, ok bool) {
+	for _, l := range s.logins {
+		for _, r := range routes {
+			if slices.ContainsFunc(l.routes, r.Overlaps) {
+				return l, r.Path, true
+			}
+		}
+	}
+	return login{}, "", false
+}
+
+// credentials returns what counts on this site. A credential that accept names
+// and a dialect knows is read as that dialect says.
+func (s *Site) credentials() []bearer.Spec {
+	var known []bearer.Spec
+	for _, l := range s.cfg.Logins {
+		for _, spec := range l.Kind.Credentials(l.Config) {
+			if !slices.ContainsFunc(known, spec.SameSource) {
+				known = append(known, spec)
+			}
+		}
+	}
+	if s.cfg.Accept == nil {
+		return known
+	}
+	specs := slices.Clone(s.cfg.Accept)
+	for i, spec := range specs {
+		if at := slices.IndexFunc(known, spec.SameSource); at >= 0 {
+			specs[i] = known[at]
+		}
+	}
+	return specs
+}
+
+// yieldPairs lists what the dialects of this site declare.
+func (s *Site) yieldPairs() [][2]auth.CredentialKind {
+	var pairs [][2]auth.CredentialKind
+	for _, l := range s.cfg.Logins {
+		pairs = append(pairs, l.Kind.Yields...)
+	}
+	return pairs
+}
