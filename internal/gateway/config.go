@@ -21,12 +21,15 @@ type Config struct {
 	Logins []Login
 	// Accept lists the credentials that count, in order of trial. nil means
 	// those of the configured dialects.
-	Accept  []bearer.Spec
+	Accept []bearer.Spec
+	// A Public rule names paths or a matcher: one that says nothing is an
+	// error, not every request.
 	Public  []Rule
 	Require []Requirement
 	// Fields are told to the upstream beside the default ones.
 	Fields []Field
-	// KeepCredentials forwards the credential too.
+	// KeepCredentials forwards the credentials too, as far as they were
+	// verified.
 	KeepCredentials bool
 	// Errors names the dialect whose shape a refusal has, or "problem". ""
 	// is the dialect's if there is exactly one kind, else problem.

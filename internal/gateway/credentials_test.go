@@ -4,7 +4,10 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -245,13 +248,47 @@ func TestATokenIsRefusedFromTheRequestAfterItsRevocation(t *testing.T) {
 	for range 3 {
 		wantForwarded(t, w.do(get("/x", asAnn)), annID)
 	}
-	_, err := w.store.Sessions.RevokeSessions(w.ctx, realm, store.SessionMatch{ID: annToken})
-	must(t, err)
+	w.revoke(annToken)
 	got := w.do(get("/x", asAnn))
 	wantRefused(t, got, http.StatusUnauthorized)
 	if c := got.Header.Get("WWW-Authenticate"); !strings.Contains(c, `error="invalid_token"`) {
 		t.Errorf("the challenge is %q", c)
 	}
+}
+
+// TestNobodyPassesAfterARevocationUnderLoad: a request that began after the
+// revocation returned is refused, whatever lookups were under way.
+func TestNobodyPassesAfterARevocationUnderLoad(t *testing.T) {
+	w := newWorld(t, gateway.Config{})
+	var revoked, stop atomic.Bool
+	var passed atomic.Int64
+	var load sync.WaitGroup
+	for range 4 {
+		load.Go(func() {
+			for !stop.Load() {
+				before := revoked.Load()
+				got := send(t, w.site, get("/x", asAnn))
+				if got.forwarded == nil {
+					continue
+				}
+				passed.Add(1)
+				if before {
+					t.Error("a revoked token passed")
+					return
+				}
+			}
+		})
+	}
+	for passed.Load() < 100 {
+		runtime.Gosched()
+	}
+	w.revoke(annToken)
+	revoked.Store(true)
+	for range 200 {
+		wantRefused(t, w.do(get("/x", asAnn)), http.StatusUnauthorized)
+	}
+	stop.Store(true)
+	load.Wait()
 }
 
 func TestATokenOfAnotherRealmIsABadOne(t *testing.T) {
