@@ -39,7 +39,7 @@ func startProxy(ctx context.Context, folder, role, config string) (*proxy, error
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ func startProxy(ctx context.Context, folder, role, config string) (*proxy, error
 	return p, nil
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -120,7 +120,7 @@ func serve([]string) error {
 
 // serveUpstream answers every request with a few bytes.
 func serveUpstream(args []string) error {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", args[0]))
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", args[0]))
 	if err != nil {
 		return err
 	}

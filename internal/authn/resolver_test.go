@@ -63,7 +63,7 @@ func newWorld(t testing.TB, change func(*authn.Config)) *world {
 	w := &world{t: t, token: "ght_token", key: "api_key_of_sixteen_bytes", ctx: context.Background(), tenant: "t-1"}
 	w.Store = memstore.New(w.now)
 	w.reads = &countingSessions{Sessions: w.Sessions, in: make(chan struct{}, 100)}
-	w.Store.Sessions = w.reads
+	w.Sessions = w.reads
 	must(t, w.Accounts.InsertAccount(w.ctx, store.Account{ID: account, Realm: realm, Username: "ann", Roles: []string{"user"}}))
 	must(t, w.Tenants.InsertTenant(w.ctx, store.Tenant{ID: w.tenant, Realm: realm, Name: "Acme Ltd"}))
 	must(t, w.Memberships.PutMembership(w.ctx, store.Membership{Realm: realm, Account: account, Tenant: w.tenant, Roles: []string{"buyer"}}))

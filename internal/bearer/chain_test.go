@@ -143,7 +143,8 @@ func TestChainMergesSpecsOfOneSource(t *testing.T) {
 	chain := bearer.NewChain([]bearer.Spec{
 		{Kind: auth.Query, Name: "Token", FoldName: true, Form: upper(2)},
 		{Kind: auth.Query, Name: "token", Form: upper(3)},
-		{Kind: auth.APIKey}, {Kind: auth.APIKey, Name: "X-API-KEY", Form: upper(2)},
+		{Kind: auth.APIKey},
+		{Kind: auth.APIKey, Name: "X-API-KEY", Form: upper(2)},
 	}, nil)
 	for query, want := range map[string]string{
 		"token=ab": "query=AB", "TOKEN=abc": "query=ABC", "token=abcd": "malformed: form", "token=ab&Token=ab": "malformed: duplicate",

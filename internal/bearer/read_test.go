@@ -40,6 +40,7 @@ func absent() want { return want{} }
 func token(k auth.CredentialKind, t string) want {
 	return want{c: bearer.Credential{Kind: k, Token: t}}
 }
+
 func key(k auth.CredentialKind, t string) want { return want{c: bearer.Credential{Kind: k, Key: t}} }
 func malformed(r auth.Reason) want             { return want{code: auth.Malformed, reason: r} }
 func invalid(r auth.Reason) want               { return want{code: auth.InvalidCredential, reason: r} }

@@ -188,7 +188,7 @@ func TestStripCleansTrailersThatNobodyAnnounced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: X-Checksum, X-Auth-Roles\r\n\r\n"+
+	_, _ = fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: X-Checksum, X-Auth-Roles\r\n\r\n"+
 		"4\r\nbody\r\n0\r\nX-Checksum: 1\r\nX-Auth-Subject: b\r\nx-auth-roles: admin\r\n\r\n")
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || res.StatusCode != http.StatusOK {

@@ -120,7 +120,7 @@ func TestMatchingAllocatesNothing(t *testing.T) {
 	patterns := []policy.Pattern{pattern(t, "/admin/*"), pattern(t, "*.css"), pattern(t, "/v1/things")}
 	if n := testing.AllocsPerRun(100, func() {
 		for _, p := range patterns {
-			p.Match("/V1/things/x.y")
+			_ = p.Match("/V1/things/x.y")
 			p.MatchFold("/V1/things./x.y")
 		}
 	}); n != 0 {

@@ -46,7 +46,9 @@ func TestAllow(t *testing.T) {
 		"an id is never compared as a name is":             {policy.Requirement{SameName: strings.EqualFold}, bound, []string{"T1"}, auth.ReasonTenant},
 		"an unknown name is not like an empty one": {
 			policy.Requirement{SameName: func(string, string) bool { return true }},
-			&auth.Principal{Tenant: "t1"}, []string{"t2"}, auth.ReasonTenant,
+			&auth.Principal{Tenant: "t1"},
+			[]string{"t2"},
+			auth.ReasonTenant,
 		},
 		"a bound credential is good in its tenant alone": {
 			policy.Requirement{}, &auth.Principal{Tenant: "t1", Tenants: roaming.Tenants}, []string{"t2"}, auth.ReasonTenant,

@@ -9,12 +9,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
-// Profile and Setting are what an account says of itself: dialects see the
-// rows through these names.
-type (
-	Profile = store.Profile
-	Setting = store.Setting
-)
+// Profile is what an account says of itself: dialects see the row by this name.
+type Profile = store.Profile
+
+// Setting is a named value of an account, by the name that dialects see.
+type Setting = store.Setting
 
 // Issued is a token that was just made. It is durable.
 type Issued struct {

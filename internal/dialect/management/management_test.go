@@ -210,7 +210,8 @@ func TestTraceIDsDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := d.(*api); a.trace() == a.trace() {
+	first, second := d.(*api).trace(), d.(*api).trace()
+	if first == second {
 		t.Error("two answers share a trace id")
 	}
 }

@@ -22,6 +22,7 @@ type verdict struct {
 // judge maps every code to its status here. The message says which class a
 // failure is of and no more: unknown, wrong and revoked read alike.
 func judge(e *auth.Error) verdict {
+	//exhaustive:enforce
 	switch e.Code {
 	case auth.Unavailable:
 		return verdict{http.StatusServiceUnavailable, "The service is not available for the moment."}

@@ -13,6 +13,7 @@ import (
 // loginProblem maps a failure of a login.
 func (d *Dialect) loginProblem(err error) problem {
 	e := auth.AsError(err)
+	//exhaustive:enforce
 	switch e.Code {
 	case auth.Malformed, auth.NoCredential:
 		return malformed(e, badFields(e))
@@ -48,6 +49,7 @@ func (d *Dialect) badLogin(reason auth.Reason) problem {
 // guardProblem maps a refusal of a guarded request.
 func guardProblem(refusal dialect.Refusal) problem {
 	e := refusal.Err
+	//exhaustive:enforce
 	switch e.Code {
 	case auth.NoCredential:
 		return malformed(e, []string{tokenField})

@@ -98,14 +98,14 @@ func (d *database) Session(ctx context.Context, realm string, by store.SessionRe
 // sessionBy returns the query for by and what it takes; ok is false unless
 // exactly one member is set.
 func sessionBy(by store.SessionRef) (query string, value any, ok bool) {
-	switch {
-	case by == store.SessionRef{}:
+	switch by {
+	case store.SessionRef{}:
 		return "", nil, false
-	case by == store.SessionRef{Digest: by.Digest}:
+	case store.SessionRef{Digest: by.Digest}:
 		return sessionByDigest, by.Digest[:], true
-	case by == store.SessionRef{ID: by.ID}:
+	case store.SessionRef{ID: by.ID}:
 		return sessionByID, by.ID, true
-	case by == store.SessionRef{Slot: by.Slot}:
+	case store.SessionRef{Slot: by.Slot}:
 		return sessionBySlot, by.Slot, true
 	}
 	return "", nil, false

@@ -246,7 +246,10 @@ func sessionRealms(t *testing.T, f *fixture) {
 	ok(t, f.Sessions.ExchangeSession(t.Context(), theirs))
 	for _, m := range []store.SessionMatch{
 		{Subject: s.Subject},
-		{ID: s.ID}, {Digest: s.Digest}, {Family: s.Family}, {KeyID: s.KeyID},
+		{ID: s.ID},
+		{Digest: s.Digest},
+		{Family: s.Family},
+		{KeyID: s.KeyID},
 	} {
 		_, err := f.Sessions.RevokeSessions(t.Context(), foreign, m)
 		ok(t, err)
