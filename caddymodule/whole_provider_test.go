@@ -117,7 +117,7 @@ func TestWholeProviderBesideBasicAuth(t *testing.T) {
 func TestWholeGuardBesideBasicAuth(t *testing.T) {
 	w := startSetting(t, setting{sites: fmt.Sprintf(`SITE {
 	gatehouse {
-		accept api_key
+		accept bearer api_key
 	}
 	basic_auth /team/* {
 		bob %s

@@ -235,11 +235,16 @@ func TestWholeErrorsOfTheNextHandler(t *testing.T) {
 			t.Error(got)
 		}
 	})
-	w.run("a refusal stays as it is", func(t *testing.T) {
+	w.run("a refusal stays as it is, and is no error of the server", func(t *testing.T) {
+		before := len(w.logged("http.log.error", ""))
 		got := w.get("/x")
 		w.refused(got, http.StatusUnauthorized)
-		if got.header.Get("Content-Type") != "application/problem+json" {
+		if want := `{"type":"about:blank","title":"Unauthorized","status":401}`; got.body != want ||
+			got.header.Get("Content-Type") != "application/problem+json" {
 			t.Error(got)
+		}
+		if after := len(w.logged("http.log.error", "")); after != before || before == 0 {
+			t.Errorf("%d errors were logged before and %d after", before, after)
 		}
 	})
 }

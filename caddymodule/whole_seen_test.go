@@ -22,7 +22,7 @@ func (w *whole) oneOfEach(key string) (token string) {
 	w.timedToken(key)
 	w.refused(w.tryLogin(annName, "wrong password"), http.StatusUnauthorized)
 	w.refused(w.tryLogin("Nobody", annPassword), http.StatusUnauthorized)
-	w.refused(w.get("/things/3"), http.StatusUnauthorized)
+	w.refused(w.get("/things/3?secret=no"), http.StatusUnauthorized)
 	w.refused(w.get("/things/4", bearerOf("ght_unknown")), http.StatusUnauthorized)
 	w.refused(w.get("/admin/5", bearerOf(token)), http.StatusForbidden)
 	w.refused(w.get("/things/6", bearerOf(token), bearerOf("ght_other")), http.StatusBadRequest)
