@@ -7,7 +7,7 @@ type Event struct {
 	Kind    EventKind
 	Realm   string
 	Dialect string
-	// Name is the login name as it was sent, for a login of no account.
+	// Name is the login name as it was sent, cut to a bound.
 	Name    string
 	Subject string
 	// TokenID is the accessor and KeyID the API key, where one is known.

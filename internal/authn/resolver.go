@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,7 +97,7 @@ func (r *Resolver) fill(ctx context.Context, realm string, c bearer.Credential, 
 		// A panic in a flight's goroutine would end the process.
 		defer func() {
 			if p := recover(); p != nil {
-				result, err = nil, auth.Fail(auth.Internal, "", fmt.Errorf("panic in a lookup: %v", p))
+				result, err = nil, auth.Panicked(p)
 			}
 		}()
 		// The lookup serves others too: it does not end with this caller.

@@ -23,6 +23,9 @@ func (s *Site) attach(r *http.Request, v *authn.Verdict) {
 }
 
 func (s *Site) audit(ctx context.Context, e auth.Event) {
+	if !e.OK {
+		failed(ctx)
+	}
 	if s.cfg.Hooks.Audit != nil {
 		s.cfg.Hooks.Audit(ctx, e)
 	}
@@ -41,10 +44,9 @@ func reasonOf(e *auth.Error) auth.Reason {
 // is left out: it may hold a credential.
 func (s *Site) auditRefusal(r *http.Request, e *auth.Error, got presented, observed bool) {
 	event := auth.Event{
-		Kind: auth.RefusalEvent, Realm: s.cfg.Realm, Code: e.Code, Reason: reasonOf(e),
-		Credential: got.credential.Kind, Address: s.address(r),
+		Kind: auth.RefusalEvent, Realm: s.cfg.Realm, Credential: got.credential.Kind, Address: s.address(r),
 		Method: r.Method, Path: r.URL.EscapedPath(), Observed: observed,
-	}
+	}.Failed(e)
 	if p := got.principal(); p != nil {
 		event.Subject, event.TokenID, event.KeyID = p.Subject, p.TokenID, p.KeyID
 	}

@@ -137,7 +137,10 @@ func TestAFieldThatCannotBeWorkedOutIsAFaultOfOurs(t *testing.T) {
 
 func TestCredentialsAreTakenOutBeforeForwarding(t *testing.T) {
 	all := []bearer.Spec{
-		{Kind: auth.Bearer}, {Kind: auth.APIKey}, {Kind: auth.KeyUserToken}, {Kind: auth.Basic},
+		{Kind: auth.Bearer},
+		{Kind: auth.APIKey},
+		{Kind: auth.KeyUserToken},
+		{Kind: auth.Basic},
 		{Kind: auth.Query, Name: "token", FoldName: true},
 	}
 	for _, c := range []struct {

@@ -158,8 +158,13 @@ func TestNoDialectLogsInFromEarlyData(t *testing.T) {
 					t.Errorf("%s: answered %q", how, got.body)
 				}
 			}
-			if len(w.events) != 0 {
-				t.Errorf("a login was tried: %+v", w.events)
+			for _, e := range w.events {
+				if e.Kind != auth.RefusalEvent || e.Reason != auth.ReasonEarlyData {
+					t.Errorf("a login was tried: %+v", e)
+				}
+			}
+			if len(w.events) != 2 {
+				t.Errorf("%d refusals were audited", len(w.events))
 			}
 			w.logIn(name)
 		})

@@ -65,23 +65,26 @@ func (s *Site) claimed(routes []dialect.Route) (other login, path string, ok boo
 }
 
 // credentials returns what counts on this site. A credential that accept names
-// and a dialect knows is read as that dialect says.
+// and dialects know is read as they say: of several that read one place each
+// adds the form that it knows.
 func (s *Site) credentials() []bearer.Spec {
 	var known []bearer.Spec
 	for _, l := range s.cfg.Logins {
-		for _, spec := range l.Kind.Credentials(l.Config) {
-			if !slices.ContainsFunc(known, spec.SameSource) {
-				known = append(known, spec)
-			}
-		}
+		known = append(known, l.Kind.Credentials(l.Config)...)
 	}
 	if s.cfg.Accept == nil {
 		return known
 	}
-	specs := slices.Clone(s.cfg.Accept)
-	for i, spec := range specs {
-		if at := slices.IndexFunc(known, spec.SameSource); at >= 0 {
-			specs[i] = known[at]
+	var specs []bearer.Spec
+	for _, accepted := range s.cfg.Accept {
+		before := len(specs)
+		for _, spec := range known {
+			if spec.SameSource(accepted) {
+				specs = append(specs, spec)
+			}
+		}
+		if len(specs) == before {
+			specs = append(specs, accepted)
 		}
 	}
 	return specs

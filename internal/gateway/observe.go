@@ -46,7 +46,7 @@ func (s *Site) judge(r *http.Request) (got presented, guarded bool, err error) {
 func contain(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = panicked(p)
+			err = auth.Panicked(p)
 		}
 	}()
 	return do()

@@ -99,7 +99,7 @@ func TestAMatcherSeesNoForgedIdentity(t *testing.T) {
 }
 
 func TestAMatcherThatFailsIsAFaultOfOurs(t *testing.T) {
-	broken := func(*http.Request) (bool, error) { return true, errors.New("broken: " + annSecret) }
+	broken := func(*http.Request) (bool, error) { return true, errors.New("broken") }
 	w := newWorld(t, gateway.Config{Public: []gateway.Rule{{Match: broken}}})
 	wantRefused(t, w.do(get("/x", asAnn)), http.StatusInternalServerError)
 	w.wantReason(gateway.Refused, "internal")

@@ -105,6 +105,7 @@ func writeProblem(w http.ResponseWriter, status int) {
 // Status maps a refusal of the guard to its status. A fault of ours is never
 // the caller's: an unknown code is 500.
 func Status(e *auth.Error) int {
+	//exhaustive:enforce
 	switch e.Code {
 	case auth.Unavailable:
 		return http.StatusServiceUnavailable

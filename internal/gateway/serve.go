@@ -1,12 +1,10 @@
 package gateway
 
 import (
-	"fmt"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/policy"
-	"github.com/gatehouse-auth/gatehouse/internal/session"
 )
 
 // Next is what a request that passed goes to. Its error is returned unchanged.
@@ -32,7 +30,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request) (answered bool) {
 	shape := s.refuser
 	defer func() {
 		if p := recover(); p != nil {
-			s.refuse(w, r, shape, panicked(p), presented{})
+			s.refuse(w, r, shape, auth.Panicked(p), presented{})
 			answered = true
 		}
 	}()
@@ -61,6 +59,9 @@ func (s *Site) route(r *http.Request) (path string, l *login, err error) {
 	if path, err = policy.ReadPath(r.RequestURI, r.URL); err != nil {
 		return "", nil, err
 	}
+	if path == "*" && r.Method != http.MethodOptions { // RFC 9112 section 3.2.4
+		return "", nil, auth.Fail(auth.Malformed, auth.ReasonPath, nil)
+	}
 	l = s.loginFor(path)
 	if !s.ready.Load() {
 		return path, l, auth.Fail(auth.Unavailable, auth.ReasonStarting, nil)
@@ -84,8 +85,8 @@ func (s *Site) loginFor(path string) *login {
 func (s *Site) serveLogin(w http.ResponseWriter, r *http.Request, l *login) {
 	s.attach(r, nil)
 	setNoStore(w.Header())
-	ctx := session.WithAddress(r.Context(), s.address(r))
-	l.ServeHTTP(w, r.WithContext(ctx))
+	call := &loginCall{site: s, r: r, dialect: l.kind.Name}
+	l.ServeHTTP(w, r.WithContext(call.context()))
 }
 
 // admit decides on a request and, where it may pass, makes it ready for the
@@ -102,6 +103,3 @@ func (s *Site) admit(r *http.Request, path string) (presented, error) {
 	s.count(got.outcome(), "")
 	return got, nil
 }
-
-// panicked is the failure that a panic is.
-func panicked(p any) error { return auth.Fail(auth.Internal, "", fmt.Errorf("panic: %v", p)) }

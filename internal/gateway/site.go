@@ -119,5 +119,12 @@ func (s *Site) Identify(r *http.Request) (*authn.Verdict, error) {
 		return nil, auth.Fail(auth.Unavailable, auth.ReasonStarting, nil)
 	}
 	got, err := s.identify(r)
+	switch {
+	case err == nil:
+		s.count(Passed, "")
+	case auth.CodeOf(err) != auth.NoCredential: // whoever asks may know another way in
+		s.count(Refused, reasonOf(auth.AsError(err)))
+		s.auditRefusal(r, auth.AsError(err), got, false)
+	}
 	return got.verdict, err
 }

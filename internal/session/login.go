@@ -100,13 +100,12 @@ func (s *Service) upgrade(ctx context.Context, a store.Account, password auth.Se
 const maxAuditName = 128
 
 func (s *Service) auditLogin(ctx context.Context, c claimant, issued Issued, err error) {
-	e := auth.Event{Kind: auth.LoginEvent, Name: cut(c.name), Subject: c.ID, OK: err == nil}
-	if err == nil {
-		e.TokenID, e.KeyID = issued.ID, issued.Principal.KeyID
-	} else {
-		failure := auth.AsError(err)
-		e.Code, e.Reason = failure.Code, failure.Reason
+	e := auth.Event{Kind: auth.LoginEvent, Name: cut(c.name), Subject: c.ID}
+	if err != nil {
+		s.audit(ctx, e.Failed(err))
+		return
 	}
+	e.OK, e.TokenID, e.KeyID = true, issued.ID, issued.Principal.KeyID
 	s.audit(ctx, e)
 }
 

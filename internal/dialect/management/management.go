@@ -91,7 +91,7 @@ func (a *api) calls(path string) (methods []string, serve map[string]call) {
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	methods, serve := a.calls(a.below(r.URL.Path))
 	if methods == nil {
-		a.problem(w, problem{Status: http.StatusNotFound})
+		a.unserved(w, r, http.StatusNotFound, auth.ReasonPath)
 		return
 	}
 	if a.cors.Answer(w, r, methods...) {
@@ -101,12 +101,18 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		a.problem(w, problem{Status: http.StatusMethodNotAllowed})
+		a.unserved(w, r, http.StatusMethodNotAllowed, auth.ReasonMethod)
 	case r.Method != http.MethodGet && dialect.EarlyData(r):
-		a.problem(w, problem{Status: http.StatusTooEarly})
+		a.unserved(w, r, http.StatusTooEarly, auth.ReasonEarlyData)
 	default:
 		c(w, r)
 	}
+}
+
+// unserved answers a request that is none of the calls.
+func (a *api) unserved(w http.ResponseWriter, r *http.Request, status int, reason auth.Reason) {
+	dialect.Refused(r.Context(), auth.Fail(auth.Malformed, reason, nil))
+	a.problem(w, problem{Status: status})
 }
 
 // below returns what of path follows the base, in lower case and without a

@@ -62,6 +62,7 @@ func unreadable(reason auth.Reason) verdict {
 // refuse answers one of the dialect's own calls that failed: with a problem
 // where the request itself is at fault, with the call's envelope elsewhere.
 func (a *api) refuse(w http.ResponseWriter, r *http.Request, in shape, err error) {
+	dialect.Refused(r.Context(), err)
 	e := auth.AsError(err)
 	v := judge(e)
 	switch {

@@ -32,9 +32,11 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := d.call(r.URL.Path)
 	switch {
 	case call == nil:
+		dialect.Refused(r.Context(), auth.Fail(auth.NotFound, auth.ReasonPath, nil))
 		notFound.write(w, out)
 	case d.cors.Answer(w, r, http.MethodPost):
 	case r.Method != http.MethodPost:
+		dialect.Refused(r.Context(), auth.Fail(auth.Malformed, auth.ReasonMethod, nil))
 		w.Header().Set("Allow", http.MethodPost)
 		wrongMethod.write(w, out)
 	default:
@@ -75,17 +77,18 @@ func (d *Dialect) at(below, path string) bool {
 // login trades a login name and a key for a token.
 func (d *Dialect) login(w http.ResponseWriter, r *http.Request, out string) {
 	if dialect.EarlyData(r) {
+		dialect.Refused(r.Context(), auth.Fail(auth.Malformed, auth.ReasonEarlyData, nil))
 		tooEarly.write(w, out)
 		return
 	}
 	req, err := d.readLogin(w, r)
 	if err != nil {
-		d.fail(w, out, err)
+		d.fail(w, r, out, err)
 		return
 	}
 	issued, err := d.service.LoginKey(r.Context(), req.userLogin, req.apiKey)
 	if err != nil {
-		d.fail(w, out, err)
+		d.fail(w, r, out, err)
 		return
 	}
 	write(w, http.StatusOK, out, newLoginResp(issued))
@@ -93,7 +96,8 @@ func (d *Dialect) login(w http.ResponseWriter, r *http.Request, out string) {
 
 // fail answers a login that failed. RFC 9110 section 15.5.2 wants a challenge
 // with every 401; it names the scheme of what a login gives.
-func (d *Dialect) fail(w http.ResponseWriter, out string, err error) {
+func (d *Dialect) fail(w http.ResponseWriter, r *http.Request, out string, err error) {
+	dialect.Refused(r.Context(), err)
 	p := d.loginProblem(err)
 	if p.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", bearer.Challenge(auth.NoCredential, ""))
@@ -103,6 +107,7 @@ func (d *Dialect) fail(w http.ResponseWriter, out string, err error) {
 
 // advAuth is a login whose cipher was never published and that public
 // installations have switched off.
-func (d *Dialect) advAuth(w http.ResponseWriter, _ *http.Request, out string) {
+func (d *Dialect) advAuth(w http.ResponseWriter, r *http.Request, out string) {
+	dialect.Refused(r.Context(), auth.Fail(auth.InsufficientScope, auth.ReasonUnsupported, nil))
 	noPermission.write(w, out)
 }
