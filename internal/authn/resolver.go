@@ -66,9 +66,17 @@ func New(c Config) *Resolver {
 }
 
 // SetMaxStaleness changes how long verdicts are trusted while the change feed
-// is silent; 0 is the default. It holds from the feed's next word on.
+// is silent; 0 is the default. A shorter trust holds at once, whatever the feed
+// has vouched for before.
 func (r *Resolver) SetMaxStaleness(d time.Duration) {
-	r.maxStaleness.Store(int64(cmp.Or(d, DefaultMaxStaleness)))
+	d = cmp.Or(d, DefaultMaxStaleness)
+	r.maxStaleness.Store(int64(d))
+	limit := r.now().Add(d).UnixNano()
+	for until := r.trusted.Load(); until > limit; until = r.trusted.Load() {
+		if r.trusted.CompareAndSwap(until, limit) {
+			return
+		}
+	}
 }
 
 // Resolve returns who presents c in a realm. Errors: [auth.InvalidCredential]
