@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +44,6 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := figures.register(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	a.state.key = strings.Join(append([]string{a.state.path}, a.KeyRing...), "\x00")
 	shared, err := acquire(a.state.key)
 	a.state.shared = shared
 	return err
@@ -55,10 +53,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) resolve() error {
 	repl := caddy.NewReplacer()
 	var err error
-	if a.state.path, err = a.storePath(repl); err != nil || len(a.KeyRing) == 0 {
+	if a.state.path, err = a.storePath(repl); err != nil {
 		return err
 	}
-	a.state.ring, err = readRing(repl, a.KeyRing)
+	if a.state.key, err = filepath.Abs(a.state.path); err != nil || len(a.KeyRing) == 0 {
+		return err
+	}
+	// A key that was replaced in its file counts from the next reload on.
+	var digest string
+	a.state.ring, digest, err = readRing(repl, a.KeyRing)
+	a.state.key += "\x00" + digest
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/certmagic"
 
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
@@ -17,23 +18,25 @@ import (
 // named.
 const storedRing = "gatehouse/key_ring"
 
-// readRing reads the files of a key ring. Placeholders in their names are
-// replaced; one that is empty is an error, since a file that nobody named
-// would be read in its place.
-func readRing(repl *caddy.Replacer, names []string) (*token.Ring, error) {
+// readRing reads the files of a key ring, and returns what tells one content
+// of them from another. Placeholders in their names are replaced; one that is
+// empty is an error, since a file that nobody named would be read in its place.
+func readRing(repl *caddy.Replacer, names []string) (ring *token.Ring, digest string, err error) {
 	var files []token.RingFile
 	for _, name := range names {
 		path, err := repl.ReplaceOrErr(name, true, true)
 		if err != nil {
-			return nil, fmt.Errorf("key_ring %s: %w", name, err)
+			return nil, "", fmt.Errorf("key_ring %s: %w", name, err)
 		}
 		text, err := readPrivate(path)
 		if err != nil {
-			return nil, fmt.Errorf("key_ring: %w", err)
+			return nil, "", fmt.Errorf("key_ring: %w", err)
 		}
 		files = append(files, token.RingFile{Name: path, Text: text})
+		digest += auth.DigestOf(string(text)).String()
 	}
-	return token.ParseRing(files...)
+	ring, err = token.ParseRing(files...)
+	return ring, digest, err
 }
 
 // readPrivate reads a file that others must not be able to read.
