@@ -37,6 +37,12 @@ func TestWholeQueryCredentialsNeedTLS(t *testing.T) {
 		_, token := w.token(annName, "")
 		w.passed(w.get("/things?Token=" + token))
 	})
+	w.run("or Caddy decides by itself that it does", func(t *testing.T) {
+		w.load(setting{options: "skip_install_trust\n\tadmin off\n\tpersist_config off", sites: plain})
+		w.untilTLS()
+		_, token := w.token(annName, "")
+		w.passed(w.get("/things?Token=" + token))
+	})
 	w.run("a dialect whose tokens stand in the query needs it too", func(t *testing.T) {
 		w.site = "http://" + freeAddress(t)
 		err := caddy.Load(w.config(setting{sites: guardedSite("login timed_login")}), true)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/admin"
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // generation is a configuration that differs from the one before it, in the
@@ -25,6 +28,8 @@ SITE {
 	log
 	gatehouse {
 		login management
+		login timed_login
+		insecure_http
 		public /open/%d /metrics
 		require /admin/* {
 			role admin
@@ -52,15 +57,15 @@ func TestWholeReloadUnderLoad(t *testing.T) {
 	const reloads = 20
 	w := startSetting(t, generation(0))
 	_, key := w.ann("editor")
-	token := w.login(annName, annPassword)
+	opaque := w.login(annName, annPassword)
 	locked := w.lockOut("bob")
 	kinds := []traffic{
-		{[]string{bearerOf(token)}, "/things", http.StatusOK},
+		{[]string{bearerOf(opaque)}, "/things", http.StatusOK},
 		{[]string{"x-api-key: " + key}, "/things", http.StatusOK},
-		{[]string{bearerOf(token + "x")}, "/things", http.StatusUnauthorized},
+		{[]string{bearerOf(opaque + "x")}, "/things", http.StatusUnauthorized},
 		{[]string{"x-api-key: api_0123456789abcdefghijklmn"}, "/things", http.StatusUnauthorized},
 		{nil, "/things", http.StatusUnauthorized},
-		{[]string{bearerOf(token)}, "/admin/x", http.StatusForbidden},
+		{[]string{bearerOf(opaque)}, "/admin/x", http.StatusForbidden},
 	}
 	for _, k := range kinds {
 		if a := w.get(k.path, k.fields...); a.status != k.want {
@@ -71,6 +76,7 @@ func TestWholeReloadUnderLoad(t *testing.T) {
 	passed := w.metric(`gatehouse_requests_total{reason="",verdict="passed"}`)
 
 	load := w.keepAsking(kinds)
+	load.keepLoggingIn(w, key)
 	for n := 1; n <= reloads; n++ {
 		before := load.asked.Load()
 		w.load(generation(n))
@@ -83,7 +89,7 @@ func TestWholeReloadUnderLoad(t *testing.T) {
 	t.Logf("%d requests over %d reloads, %d of them without an answer", load.asked.Load(), reloads, load.broken.Load())
 
 	w.run("the last configuration is at work", func(t *testing.T) {
-		if got := w.get("/things", bearerOf(token)).header.Get("X-Generation"); got != fmt.Sprint(reloads) {
+		if got := w.get("/things", bearerOf(opaque)).header.Get("X-Generation"); got != fmt.Sprint(reloads) {
 			t.Errorf("generation %s answered", got)
 		}
 		w.passed(w.get(fmt.Sprintf("/open/%d", reloads)))
@@ -92,7 +98,7 @@ func TestWholeReloadUnderLoad(t *testing.T) {
 	w.run("verdicts are still cached", func(t *testing.T) {
 		before := handle.Resolver.Stats()
 		for range 10 {
-			w.passed(w.get("/things", bearerOf(token)))
+			w.passed(w.get("/things", bearerOf(opaque)))
 		}
 		after := handle.Resolver.Stats()
 		if after.Hits != before.Hits+10 || after.Misses != before.Misses {
@@ -157,6 +163,7 @@ func poolIsEmpty() bool {
 // load is a number of clients at work.
 type load struct {
 	asked, broken, passed atomic.Int64
+	ctx                   context.Context //nolint:containedctx // it lives as long as its clients
 	cancel                context.CancelFunc
 	done                  sync.WaitGroup
 	mu                    sync.Mutex
@@ -166,7 +173,7 @@ type load struct {
 // keepAsking has a client for each kind of request ask until it is stopped.
 func (w *whole) keepAsking(kinds []traffic) *load {
 	ctx, cancel := context.WithCancel(w.t.Context())
-	l := &load{cancel: cancel}
+	l := &load{ctx: ctx, cancel: cancel}
 	for _, k := range kinds {
 		l.done.Go(func() {
 			for ctx.Err() == nil {
@@ -176,6 +183,26 @@ func (w *whole) keepAsking(kinds []traffic) *load {
 		})
 	}
 	return l
+}
+
+// keepLoggingIn has a client log in and use its token at once.
+func (l *load) keepLoggingIn(w *whole, key string) {
+	login := timedLogins(annName, key)[0]
+	ctx := l.ctx
+	l.done.Go(func() {
+		for ctx.Err() == nil {
+			a, err := w.try(ctx, http.MethodPost, w.site+"/login", login.body, "Content-Type: "+login.media)
+			_, rest, _ := strings.Cut(a.body, login.before)
+			token, _, ok := strings.Cut(rest, login.after)
+			if err != nil || !ok {
+				l.note(ctx, traffic{path: "/login", want: http.StatusCreated}, a, err) // no login is answered so
+				continue
+			}
+			use := traffic{path: "/things?Token=" + token, want: http.StatusOK}
+			a, err = w.try(ctx, http.MethodGet, w.site+use.path, "")
+			l.note(ctx, use, a, err)
+		}
+	})
 }
 
 func (l *load) note(ctx context.Context, k traffic, a answer, err error) {
@@ -244,5 +271,82 @@ func TestWholeReloadToAnotherStore(t *testing.T) {
 	eventually(t, 10*time.Second, "the first store is closed", func() bool {
 		_, err := first.Store.Changes.Latest(context.Background())
 		return err != nil
+	})
+}
+
+func TestWholeReloadWithAnotherKeyRing(t *testing.T) {
+	s := setting{
+		gatehouse: "\n\t\tstore sqlite DIR/gatehouse.db\n\t\tkey_ring DIR/keys",
+		sites:     guardedSite("login management {\n\tformat jwt\n}\n"),
+	}
+	w := prepare(t)
+	file := filepath.Join(w.dir, "keys")
+	first, second := token.NewRing(), token.NewRing()
+	write := func(text []byte) {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(first)
+	w.load(s)
+	w.ann()
+	jwt := w.login(annName, annPassword)
+	handle := w.runtime()
+
+	w.run("the same keys change nothing, wherever they stand", func(t *testing.T) {
+		if err := os.WriteFile(file+"2", first, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		moved := s
+		moved.gatehouse += "2"
+		for _, s := range []setting{s, moved} {
+			w.load(s)
+			if w.runtime() != handle {
+				t.Error("the store was opened again")
+			}
+		}
+	})
+	w.run("a new key before the old one is used, and what the old one sealed is still read", func(t *testing.T) {
+		at := strings.LastIndexByte(strings.TrimSpace(string(second)), '\n') + 1
+		write(append(second, first[at:]...)) // both have the same lines before their keys
+		w.load(s)
+		if w.runtime() == handle {
+			t.Error("the old key ring is still at work")
+		}
+		w.passed(w.get("/x", bearerOf(jwt)))
+		w.passed(w.get("/x", bearerOf(w.login(annName, annPassword))))
+	})
+	w.run("a key file that broke leaves the old one at work", func(t *testing.T) {
+		write([]byte("nothing"))
+		if err := caddy.Load(w.config(s), true); err == nil {
+			t.Fatal("it was loaded")
+		}
+		w.passed(w.get("/x", bearerOf(jwt)))
+	})
+}
+
+func TestWholeReloadWithLessTrust(t *testing.T) {
+	s := func(staleness string) setting {
+		return setting{
+			gatehouse: "\n\t\tstore sqlite DIR/gatehouse.db\n\t\tmax_staleness " + staleness,
+			sites:     guardedSite("accept api_key"),
+		}
+	}
+	w := startSetting(t, s("1h"))
+	_, key := w.ann()
+	field := "x-api-key: " + key
+	w.passed(w.get("/x", field))
+	handle := w.runtime()
+	w.load(s("1s"))
+	if w.runtime() != handle {
+		t.Fatal("the store was opened again")
+	}
+	w.account(admin.NewAccount{Username: "bob"}) // a sign of life of the store
+	w.passed(w.get("/x", field))
+	if err := handle.Store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 4*time.Second, "a store that is silent is not trusted for an hour", func() bool {
+		return w.get("/x", field).status == http.StatusServiceUnavailable
 	})
 }
