@@ -128,6 +128,7 @@ func TestWholeAuditLog(t *testing.T) {
 		"refusal insufficient_scope/role subject=ANN token_id=SESSION credential=bearer method=GET path=/admin/5",
 		"refusal malformed/duplicate method=GET path=/things/6",
 		"refusal malformed/path method=GET path=/a/%2e%2e/7",
+		"refusal malformed/form dialect=management method=POST path=/v1/auth/login",
 		"revocation ok dialect=management subject=ANN token_id=SESSION",
 		"refusal invalid_credential/unknown credential=bearer method=GET path=/things/8",
 	}
