@@ -335,7 +335,7 @@ func TestStampsRideOnLaterCommits(t *testing.T) {
 		if n := c.commits.Load() - before; n != 0 {
 			t.Fatalf("stamps caused %d commits at once", n)
 		}
-		time.Sleep(2 * touchEvery)
+		<-time.After(2 * touchEvery) // of the bubble's clock
 		synctest.Wait()
 		if n := c.commits.Load() - before; n != 1 {
 			t.Fatalf("1000 stamps of one row took %d commits, want 1", n)
