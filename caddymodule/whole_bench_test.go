@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,7 +61,8 @@ func newRoute(t testing.TB, site, token string) *route {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, site+"/things/1?a=b", nil)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/things/1?a=b", nil)
+	r.Host = strings.TrimPrefix(site, "http://")
 	for _, server := range v.(*caddyhttp.App).Servers {
 		if slices.Contains(server.Listen, "tcp/"+r.Host) || slices.Contains(server.Listen, r.Host) {
 			return &route{
