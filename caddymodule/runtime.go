@@ -71,6 +71,11 @@ func (s *sharedRuntime) Destruct() error {
 	return err
 }
 
+// lockWait is how long a login or logout waits while a command writes to the
+// same file. Commands hold its lock for milliseconds; one that is stuck must
+// not hang those who wait, which may be twice as long, for a second.
+const lockWait = 250 * time.Millisecond
+
 // open opens the store and everything on it.
 func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	ring, err := a.ring(ctx)
@@ -78,8 +83,9 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 		return nil, err
 	}
 	rows, err := sqlstore.OpenSQLite(ctx, a.state.path, sqlstore.Options{
-		Now:     time.Now,
-		Observe: func(op string, took time.Duration, _ error) { figures.observeStore(op, took) },
+		Now:      time.Now,
+		LockWait: lockWait,
+		Observe:  func(op string, took time.Duration, _ error) { figures.observeStore(op, took) },
 	})
 	if err != nil {
 		return nil, err

@@ -280,6 +280,40 @@ func TestAFullDiskStopsWritesOnlyAndNoLongerThanItIsFull(t *testing.T) {
 	}
 }
 
+// TestAWriteGivesUpOnALockInTime: a request that waits for its login to be
+// stored must not hang because a command of another process is stuck.
+func TestAWriteGivesUpOnALockInTime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	d := openAt(t, path, Options{LockWait: 20 * time.Millisecond})
+	other := openAt(t, path, Options{})
+	locked, free := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(free) })
+	defer release()
+	committed := make(chan error, 1)
+	go func() {
+		committed <- other.write(context.WithoutCancel(t.Context()), "hold", func(*tx) error {
+			close(locked)
+			<-free
+			return nil
+		})
+	}()
+	<-locked
+	began := time.Now()
+	for n := range 3 { // a new connection waits no longer than the first
+		wantCode(t, d.InsertSession(t.Context(), testSession(n)), auth.Unavailable)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("waited %v", took)
+	}
+	release()
+	if err := <-committed; err != nil {
+		t.Fatal(err)
+	}
+	lacks(t, d, 0)
+	insert(t, d, 3)
+	has(t, d, 3)
+}
+
 func TestAFailedTransactionFailsAllOfItsCallers(t *testing.T) {
 	d := openTemp(t, Options{})
 	release := hold(t, d)

@@ -20,7 +20,15 @@ type Options struct {
 	// transaction, shared by the calls that it carries. It may be called from
 	// any goroutine and must not block. nil is nobody.
 	Observe func(op string, took time.Duration, err error)
+	// LockWait is how long a write waits while another process writes, before
+	// it is [auth.Unavailable]; 0 is 5 s, which suits a command. Who answers
+	// requests waits less: a second write may wait for the first to give up,
+	// and for as long again.
+	LockWait time.Duration
 }
+
+// defaultLockWait is also how long opening waits, whatever the options.
+const defaultLockWait = 5 * time.Second
 
 func (o Options) withDefaults() Options {
 	if o.Now == nil {
@@ -28,6 +36,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, time.Duration, error) {}
+	}
+	if o.LockWait == 0 {
+		o.LockWait = defaultLockWait
 	}
 	return o
 }
@@ -61,7 +72,7 @@ func newDatabase(f *flavour, p pools, o Options) *database {
 		touched: newTouches(), feed: newFeed(f, p.readers),
 	}
 	d.committer = &committer{
-		writer:  &writer{flavour: f, pool: p.writer},
+		writer:  &writer{flavour: f, pool: p.writer, lockWait: o.LockWait},
 		touched: d.touched, now: o.Now, observe: o.Observe, publish: d.feed.publish,
 	}
 	d.committer.start()

@@ -1,6 +1,9 @@
 package sqlstore
 
-import "io/fs"
+import (
+	"io/fs"
+	"time"
+)
 
 // flavour is what differs from one SQL variant to the next. Queries are
 // written once, with ? for each value, for what all variants share.
@@ -10,6 +13,9 @@ type flavour struct {
 	// begin starts a transaction that holds the right to write, so that it
 	// cannot lose against another halfway.
 	begin string
+	// patience is the statement that bounds how long the connection waits for
+	// a lock.
+	patience func(time.Duration) string
 	// rebind replaces each ? by what the variant calls a placeholder.
 	rebind func(query string) string
 	// foreign counts the tables of a schema that is not ours.

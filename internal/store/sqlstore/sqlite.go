@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -30,10 +31,11 @@ var (
 	// many index pages again and again.
 	//
 	// The timeouts, in milliseconds, are for locks that another process
-	// holds: that of the one write, and while it repairs the log after a
-	// crash, that of the readers.
+	// holds: that of the one write while the store is opened, later
+	// [Options.LockWait], and, while it repairs the log after a crash, that of
+	// the readers.
 	writerPragmas = []string{
-		"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)", "wal_autocheckpoint(4000)",
+		fmt.Sprintf("busy_timeout(%d)", defaultLockWait.Milliseconds()), "foreign_keys(1)", "synchronous(FULL)", "wal_autocheckpoint(4000)",
 		"journal_size_limit(67108864)", "cache_size(-16384)",
 	}
 	readerPragmas = []string{"busy_timeout(1000)", "query_only(1)", "cache_size(-4096)"}
@@ -48,8 +50,11 @@ func sqliteFlavour() *flavour {
 	return &flavour{
 		migrations: files,
 		begin:      "BEGIN IMMEDIATE",
-		rebind:     asIs,
-		local:      true,
+		patience: func(d time.Duration) string {
+			return "PRAGMA busy_timeout = " + strconv.FormatInt(d.Milliseconds(), 10)
+		},
+		rebind: asIs,
+		local:  true,
 		foreign: `SELECT COUNT(*) FROM sqlite_master
 			WHERE NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations')`,
 		sequence: `SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'changes'`,

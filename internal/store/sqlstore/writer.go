@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"time"
 )
 
 // writer is the one connection that writes, with its statements.
 type writer struct {
 	flavour    *flavour
 	pool       *sql.DB
+	lockWait   time.Duration
 	conn       *sql.Conn
 	statements *statements
 }
@@ -17,17 +19,29 @@ type writer struct {
 // begin starts a transaction, on a new connection where there is none.
 func (w *writer) begin(ctx context.Context) (*tx, error) {
 	if w.conn == nil {
-		conn, err := w.pool.Conn(ctx)
-		if err != nil {
+		if err := w.connect(ctx); err != nil {
 			return nil, err
 		}
-		w.conn, w.statements = conn, newStatements(conn, w.flavour.rebind)
 	}
 	if err := w.control(ctx, w.flavour.begin); err != nil {
 		w.discard()
 		return nil, err
 	}
 	return &tx{ctx: ctx, writer: w}, nil
+}
+
+// connect takes a connection and sets how long it waits for a lock.
+func (w *writer) connect(ctx context.Context) error {
+	conn, err := w.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	w.conn, w.statements = conn, newStatements(conn, w.flavour.rebind)
+	if _, err := conn.ExecContext(ctx, w.flavour.patience(w.lockWait)); err != nil {
+		w.discard()
+		return err
+	}
+	return nil
 }
 
 // control runs a statement that starts, marks or ends a transaction.
