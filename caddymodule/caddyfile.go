@@ -77,7 +77,7 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 func (b *siteBlock) parse() error {
 	b.Next()
 	b.at = b.Token()
-	if err := noArg(b.Dispenser); err != nil {
+	if err := noArg(b.Dispenser, "gatehouse [<matcher>] { … }"); err != nil {
 		return err
 	}
 	for b.NextBlock(0) {
@@ -144,19 +144,25 @@ func unknownWord(d *caddyfile.Dispenser, where string, known []string) error {
 	return d.Errf("unknown word %q in %s: it can be %s", d.Val(), where, alternatives(known))
 }
 
+// wrongCount is the error for arguments too few or too many. form is how the
+// line is written.
+func wrongCount(d *caddyfile.Dispenser, form string) error {
+	return d.Errf("wrong number of arguments: it is %s", form)
+}
+
 // oneArg reads exactly one argument.
-func oneArg(d *caddyfile.Dispenser) (string, error) {
+func oneArg(d *caddyfile.Dispenser, form string) (string, error) {
 	args := d.RemainingArgs()
 	if len(args) != 1 {
-		return "", d.ArgErr()
+		return "", wrongCount(d, form)
 	}
 	return args[0], nil
 }
 
 // noArg refuses arguments.
-func noArg(d *caddyfile.Dispenser) error {
+func noArg(d *caddyfile.Dispenser, form string) error {
 	if d.NextArg() {
-		return d.ArgErr()
+		return wrongCount(d, form)
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package caddymodule
 
+import "github.com/gatehouse-auth/gatehouse/internal/auth"
+
 // accept reads
 //
 //	accept <credential…>
@@ -12,9 +14,12 @@ package caddymodule
 func (b *siteBlock) accept() error {
 	args := b.RemainingArgs()
 	if len(args) == 0 {
-		return b.ArgErr()
+		return wrongCount(b.Dispenser, "accept <credential…>")
 	}
-	for _, a := range acceptLine(args) {
+	for i, a := range acceptLine(args) {
+		if i > 0 && !isCredentialKind(a.Kind) && takesName(args[i-1]) {
+			return b.Errf("%s with a name, %q, stands alone on its line", args[i-1], a.Kind)
+		}
 		b.handler.Accept = append(b.handler.Accept, a)
 		if _, err := specs(b.handler.Accept); err != nil {
 			return located(b.Dispenser, err)
@@ -24,6 +29,15 @@ func (b *siteBlock) accept() error {
 		return b.Errf("unknown word %q in accept: %s has no options", b.Val(), args[0])
 	}
 	return nil
+}
+
+// takesName reports whether a kind of credential can have a name beside it.
+func takesName(kind string) bool {
+	switch auth.CredentialKind(kind) {
+	case auth.APIKey, auth.Query, auth.Body:
+		return true
+	}
+	return false
 }
 
 // acceptLine tells a line of kinds from a kind and its name: the second word

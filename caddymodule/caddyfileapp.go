@@ -23,7 +23,7 @@ func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
 	if earlier != nil {
 		return nil, d.Err("gatehouse stands twice among the global options")
 	}
-	if err := noArg(d); err != nil {
+	if err := noArg(d, "gatehouse { … }"); err != nil {
 		return nil, err
 	}
 	app, seen := new(App), map[string]bool{}
@@ -44,7 +44,7 @@ func (a *App) parseOption(d *caddyfile.Dispenser) error {
 	case "store":
 		return a.parseStore(d)
 	case "max_staleness":
-		text, err := oneArg(d)
+		text, err := oneArg(d, "max_staleness <duration>")
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (a *App) parseOption(d *caddyfile.Dispenser) error {
 func (a *App) parseStore(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) < 1 || len(args) > 2 {
-		return d.ArgErr()
+		return wrongCount(d, "store sqlite [<file>]")
 	}
 	a.Store = &Store{Engine: args[0]}
 	if len(args) == 2 {
@@ -71,7 +71,7 @@ func (a *App) parseStore(d *caddyfile.Dispenser) error {
 func (a *App) parseKeyRing(d *caddyfile.Dispenser) error {
 	a.KeyRing = d.RemainingArgs()
 	if len(a.KeyRing) == 0 {
-		return d.ArgErr()
+		return wrongCount(d, "key_ring <file…>")
 	}
 	for i, file := range a.KeyRing {
 		if file == "" || slices.Contains(a.KeyRing[:i], file) {

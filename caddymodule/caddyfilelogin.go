@@ -59,7 +59,7 @@ func (b *siteBlock) login() error {
 func loginLine(d *caddyfile.Dispenser) (Login, dialect.Kind, error) {
 	args := d.RemainingArgs()
 	if len(args) < 1 || len(args) > 2 {
-		return Login{}, dialect.Kind{}, d.ArgErr()
+		return Login{}, dialect.Kind{}, wrongCount(d, "login <dialect> [<base path>]")
 	}
 	l := Login{Dialect: args[0]}
 	k, err := l.kind()
@@ -104,7 +104,7 @@ func (l *Login) parseOption(d *caddyfile.Dispenser, k dialect.Kind) error {
 }
 
 func (l *Login) parseTTL(d *caddyfile.Dispenser) (err error) {
-	text, err := oneArg(d)
+	text, err := oneArg(d, "ttl <duration>")
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (l *Login) parseTTL(d *caddyfile.Dispenser) (err error) {
 }
 
 func (l *Login) parseIdle(d *caddyfile.Dispenser) (err error) {
-	text, err := oneArg(d)
+	text, err := oneArg(d, "idle <duration>")
 	if err != nil {
 		return err
 	}
@@ -122,14 +122,14 @@ func (l *Login) parseIdle(d *caddyfile.Dispenser) (err error) {
 }
 
 func (l *Login) parseFormat(d *caddyfile.Dispenser) (err error) {
-	if l.Format, err = oneArg(d); err != nil {
+	if l.Format, err = oneArg(d, "format opaque|jwt"); err != nil {
 		return err
 	}
 	return located(d, checkFormat(l.Format))
 }
 
 func (l *Login) parseMaxBody(d *caddyfile.Dispenser) error {
-	text, err := oneArg(d)
+	text, err := oneArg(d, "max_body <size>")
 	if err != nil {
 		return err
 	}
@@ -143,13 +143,13 @@ func (l *Login) parseMaxBody(d *caddyfile.Dispenser) error {
 
 func (l *Login) parseCORS(d *caddyfile.Dispenser) error {
 	if l.CORS = d.RemainingArgs(); len(l.CORS) == 0 {
-		return d.ArgErr()
+		return wrongCount(d, "cors <origin…>")
 	}
 	return located(d, checkOrigins(l.CORS))
 }
 
 func (l *Login) parseAttempts(d *caddyfile.Dispenser) error {
-	events, window, err := limit(d)
+	events, window, err := limit(d, "attempts <events> <window>")
 	l.Attempts = &Attempts{Events: events, Window: window}
 	return err
 }

@@ -16,7 +16,7 @@ func (b *siteBlock) public() error {
 		return err
 	}
 	if len(r.Paths) == 0 && len(r.MatcherSetsRaw) == 0 {
-		return b.ArgErr()
+		return wrongCount(b.Dispenser, "public <path…>, or public @<matcher>")
 	}
 	b.handler.Public = append(b.handler.Public, r)
 	return nil
@@ -51,6 +51,14 @@ func (b *siteBlock) require() error {
 	return nil
 }
 
+// requireLines says how each line of require is written.
+var requireLines = map[string]string{
+	"role":       "role <name…>",
+	"scope":      "scope <name…>",
+	"permission": "permission read|write|delete|create…",
+	"tenant":     "tenant <name or placeholder…>",
+}
+
 func (q *Require) line(d *caddyfile.Dispenser) error {
 	word := d.Val()
 	values, ok := map[string]*[]string{
@@ -63,7 +71,7 @@ func (q *Require) line(d *caddyfile.Dispenser) error {
 		return d.Errf("%s stands twice: values on a line are alternatives; for both, write a second require", word)
 	}
 	if *values = d.RemainingArgs(); len(*values) == 0 {
-		return d.ArgErr()
+		return wrongCount(d, requireLines[word])
 	}
 	return located(d, q.check())
 }

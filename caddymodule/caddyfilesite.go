@@ -11,7 +11,7 @@ import (
 //
 //	realm <name>
 func (b *siteBlock) realm() error {
-	name, err := oneArg(b.Dispenser)
+	name, err := oneArg(b.Dispenser, "realm <name>")
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (b *siteBlock) realm() error {
 //
 // Whether this block has a login of that dialect shows at its end.
 func (b *siteBlock) errors() error {
-	shape, err := oneArg(b.Dispenser)
+	shape, err := oneArg(b.Dispenser, "errors problem, or errors <dialect>")
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (b *siteBlock) errors() error {
 //
 //	mode enforce | observe
 func (b *siteBlock) mode() error {
-	mode, err := oneArg(b.Dispenser)
+	mode, err := oneArg(b.Dispenser, "mode enforce|observe")
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (b *siteBlock) mode() error {
 //	insecure_http
 func (b *siteBlock) insecureHTTP() error {
 	b.handler.InsecureHTTP = true
-	return noArg(b.Dispenser)
+	return noArg(b.Dispenser, "insecure_http")
 }
 
 // methods reads
@@ -59,7 +59,7 @@ func (b *siteBlock) insecureHTTP() error {
 func (b *siteBlock) methods() error {
 	names := b.RemainingArgs()
 	if len(names) == 0 {
-		return b.ArgErr()
+		return wrongCount(b.Dispenser, "methods <method…>")
 	}
 	b.handler.Methods = names
 	return located(b.Dispenser, checkMethods(names))
@@ -71,7 +71,7 @@ func (b *siteBlock) methods() error {
 //	    key credential | subject | address
 //	}
 func (b *siteBlock) rate() error {
-	events, window, err := limit(b.Dispenser)
+	events, window, err := limit(b.Dispenser, "rate <events> <window>")
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (b *siteBlock) rate() error {
 		if r.Key != "" {
 			return b.Err("key stands twice")
 		}
-		if r.Key, err = oneArg(b.Dispenser); err != nil {
+		if r.Key, err = oneArg(b.Dispenser, "key credential|subject|address"); err != nil {
 			return err
 		}
 		if _, err := r.build(); err != nil {
@@ -104,7 +104,7 @@ func (b *siteBlock) rate() error {
 // header may be repeated.
 func (b *siteBlock) identity() error {
 	b.identityAt = b.Token()
-	if err := noArg(b.Dispenser); err != nil {
+	if err := noArg(b.Dispenser, "identity { … }"); err != nil {
 		return err
 	}
 	b.handler.Identity = new(Identity)
@@ -125,7 +125,7 @@ func (b *siteBlock) identityLine() error {
 	case "header":
 		args := b.RemainingArgs()
 		if len(args) != 2 {
-			return b.ArgErr()
+			return wrongCount(b.Dispenser, "header <field> <value>")
 		}
 		identity.Headers = append(identity.Headers, IdentityHeader{Field: args[0], Value: args[1]})
 		_, err := identity.build()
@@ -135,16 +135,16 @@ func (b *siteBlock) identityLine() error {
 			return b.Err("keep_credentials stands twice")
 		}
 		identity.KeepCredentials = true
-		return noArg(b.Dispenser)
+		return noArg(b.Dispenser, "keep_credentials")
 	}
 	return unknownWord(b.Dispenser, "identity", []string{"header", "keep_credentials"})
 }
 
 // limit reads a number of events and a window.
-func limit(d *caddyfile.Dispenser) (events int, window caddy.Duration, err error) {
+func limit(d *caddyfile.Dispenser, form string) (events int, window caddy.Duration, err error) {
 	what, args := d.Val(), d.RemainingArgs()
 	if len(args) != 2 {
-		return 0, 0, d.ArgErr()
+		return 0, 0, wrongCount(d, form)
 	}
 	if events, err = strconv.Atoi(args[0]); err != nil {
 		return 0, 0, d.Errf("%s %q: it must be a whole number", what, args[0])

@@ -54,5 +54,11 @@ func (h *Handler) checkErrors() error {
 	if slices.ContainsFunc(h.Logins, func(l Login) bool { return l.Dialect == h.Errors }) {
 		return nil
 	}
-	return fmt.Errorf("errors %s: there is no login %s here", h.Errors, h.Errors)
+	shapes := []string{gateway.Problem}
+	for _, l := range h.Logins {
+		if !slices.Contains(shapes, l.Dialect) {
+			shapes = append(shapes, l.Dialect)
+		}
+	}
+	return fmt.Errorf("errors %s: there is no login %s here: it can be %s", h.Errors, h.Errors, alternatives(shapes))
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -89,7 +90,7 @@ func (q *Require) check() error {
 		{"role", q.Roles, checkScopeName},
 		{"scope", q.Scopes, checkScopeName},
 		{"permission", q.Permissions, checkPermission},
-		{"tenant", q.Tenants, checkTemplate},
+		{"tenant", q.Tenants, checkTenant},
 	} {
 		if err := checkAlternatives(line.what, line.values, line.check); err != nil {
 			return err
@@ -131,6 +132,8 @@ func checkTemplate(template string) error {
 	return nil
 }
 
+func checkTenant(value string) error { return cmp.Or(checkTemplate(value), checkUserFields(value)) }
+
 // build returns what the upstream is told as the gateway takes it.
 func (i *Identity) build() ([]gateway.Field, error) {
 	var fields []gateway.Field
@@ -138,7 +141,7 @@ func (i *Identity) build() ([]gateway.Field, error) {
 		if err := forward.CheckName(h.Field, nil); err != nil {
 			return nil, err
 		}
-		if err := checkTemplate(h.Value); err != nil {
+		if err := cmp.Or(checkTemplate(h.Value), checkUserFields(h.Value)); err != nil {
 			return nil, fmt.Errorf("the value of %s: %w", h.Field, err)
 		}
 		if slices.ContainsFunc(fields, func(f gateway.Field) bool { return sameName(f.Name, h.Field) }) {

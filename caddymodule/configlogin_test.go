@@ -19,7 +19,7 @@ func TestOptionsThatNoDialectHasYet(t *testing.T) {
 		{"idle past the life of a token can never come to pass", "idle 2h", "idle 2h0m0s is longer than the life of a token, 1h0m0s"},
 		{"idle past a configured life can never come to pass", "ttl 5m\nidle 10m", "idle 10m0s is longer than the life of a token, 5m0s"},
 		{"idle of zero is refused", "idle 0s", "idle 0s must be more than 0, at Testfile:1"},
-		{"idle without a duration is refused", "idle", "wrong argument count"},
+		{"idle without a duration is refused", "idle", "wrong number of arguments: it is idle <duration>"},
 		{"an option that nobody knows is refused", "colour red", `unknown word "colour" in login any`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

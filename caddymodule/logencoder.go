@@ -121,8 +121,8 @@ func (e *LogEncoder) EncodeEntry(ent zapcore.Entry, fields []zapcore.Field) (*bu
 // default.
 func (e *LogEncoder) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
-	if d.NextArg() {
-		return d.ArgErr()
+	if err := noArg(d, "format gatehouse { … }"); err != nil {
+		return err
 	}
 	for d.NextBlock(0) {
 		if err := e.unmarshalOption(d); err != nil {
@@ -149,7 +149,7 @@ func (e *LogEncoder) unmarshalWrap(d *caddyfile.Dispenser) error {
 		return d.Err("wrap stands twice")
 	}
 	if !d.NextArg() {
-		return d.ArgErr()
+		return wrongCount(d, "wrap <format>")
 	}
 	name := d.Val()
 	mod, err := caddyfile.UnmarshalModule(d, "caddy.logging.encoders."+name)
@@ -165,9 +165,9 @@ func (e *LogEncoder) unmarshalWrap(d *caddyfile.Dispenser) error {
 }
 
 func appendNames(d *caddyfile.Dispenser, names *[]string) error {
-	args := d.RemainingArgs()
+	option, args := d.Val(), d.RemainingArgs()
 	if len(args) == 0 {
-		return d.ArgErr()
+		return wrongCount(d, option+" <name…>")
 	}
 	for _, name := range args {
 		if newNameSet(*names...).has(name) {

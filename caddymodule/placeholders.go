@@ -1,8 +1,10 @@
 package caddymodule
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -68,6 +70,21 @@ func userField(p *auth.Principal, name string) (any, bool) {
 
 // userFields lists the names that userField knows.
 var userFields = []string{"username", "tenant", "unit", "roles", "scopes", "key_id", "token_id", "credential"}
+
+// ours finds the placeholders of a template that only a gateway can replace.
+var ours = regexp.MustCompile(`\{http\.auth\.user\.([^{}]*)\}`)
+
+// checkUserFields refuses a template with a field of the caller that nobody
+// knows: it would fail each request that it is about.
+func checkUserFields(template string) error {
+	for _, m := range ours.FindAllStringSubmatch(template, -1) {
+		if _, known := userField(&auth.Principal{}, m[1]); !known {
+			fields := append([]string{"id"}, userFields...)
+			return fmt.Errorf("a caller has no %q: it can be %s", m[1], alternatives(fields))
+		}
+	}
+	return nil
+}
 
 func keyID(p *auth.Principal) string {
 	if p.KeyID == 0 {

@@ -42,9 +42,13 @@ func (r *redactor) scrubNested(text string, nesting int) string {
 	if !strings.ContainsAny(text, "=%") {
 		return text
 	}
+	ends := endsValue
+	if text[0] == '/' {
+		ends = endsPair
+	}
 	var out strings.Builder
 	for rest := text; rest != ""; {
-		n := strings.IndexFunc(rest, endsValue)
+		n := strings.IndexFunc(rest, ends)
 		if n < 0 {
 			n = len(rest)
 		}
@@ -62,6 +66,9 @@ func (r *redactor) scrubNested(text string, nesting int) string {
 // and quotes do so for some readers and not for others, so they do not here.
 func endsValue(c rune) bool { return c == '&' || c <= ' ' }
 
+// endsPair is endsValue in a request target, where HTTP/2 lets a space stand.
+func endsPair(c rune) bool { return c == '&' }
+
 // scrubPart hides the rest of part from the first `name=` whose name is hidden,
 // or everything after the first `=` where part, percent-decoded, holds what
 // must be hidden: a parameter like `next` may carry a whole URL.
@@ -72,7 +79,7 @@ func (r *redactor) scrubPart(part string, nesting int) string {
 			break
 		}
 		at := start + n
-		if at+1 < len(part) && r.hidesParam(unescape(lastWord(part[start:at]))) {
+		if at+1 < len(part) && r.hidesName(part[start:at]) {
 			return part[:at+1] + auth.Redacted
 		}
 		start = at + 1
@@ -86,9 +93,32 @@ func (r *redactor) scrubPart(part string, nesting int) string {
 	return part[:strings.IndexByte(part, '=')+1] + auth.Redacted
 }
 
-// lastWord returns what follows the last character that cannot be part of a
-// parameter's name.
-func lastWord(text string) string { return text[strings.LastIndexAny(text, "?&;#/,\"'()<>{}[]|\\")+1:] }
+// hidesName reports whether text ends with the name of a hidden parameter. Many
+// servers spell a list of them `token[]` or `token[0]`, and one in a group
+// `user[token]`.
+func (r *redactor) hidesName(text string) bool {
+	if r.hidesParam(unescape(lastWord(text, edges+"[]"))) {
+		return true
+	}
+	name := strings.TrimRight(unescape(text), " ")
+	if !strings.HasSuffix(name, "]") {
+		return false
+	}
+	for word := range strings.FieldsFuncSeq(lastWord(name, edges), isBracket) {
+		if r.hidesParam(word) {
+			return true
+		}
+	}
+	return false
+}
+
+func isBracket(c rune) bool { return c == '[' || c == ']' }
+
+// edges are characters that cannot be part of a parameter's name.
+const edges = "?&;#/,\"'()<>{}|\\"
+
+// lastWord returns what follows the last of these characters.
+func lastWord(text, edges string) string { return text[strings.LastIndexAny(text, edges)+1:] }
 
 // scrubUserinfo replaces what stands before the `@` of a URL's authority: a
 // password or a key sent as a username.

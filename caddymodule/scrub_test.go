@@ -37,6 +37,11 @@ func TestScrub(t *testing.T) {
 		{"the user of a URL goes", "https://bob:secret@example.com/x", "https://" + R + "@example.com/x"},
 		{"an address is not a user", "https://example.com/@bob?mail=a@b.example", "https://example.com/@bob?mail=a@b.example"},
 		{"the user of a URL in a parameter goes", "/?next=https%3A%2F%2Fkey%40a%2F", "/?next=" + R},
+		{"an element of a list goes", "/?token[]=abc&x[]=1", "/?token[]=" + R + "&x[]=1"},
+		{"a numbered element goes", "/?Token%5B0%5D=abc", "/?Token%5B0%5D=" + R},
+		{"a member of a group goes", "/?user[password]=abc&user[name]=bob", "/?user[password]=" + R + "&user[name]=bob"},
+		{"an element of another list stays", "/?a=token&b[c]=1", "/?a=token&b[c]=1"},
+		{"a space in a request target ends nothing", "/x?token= abc def&x=1", "/x?token=" + R + "&x=1"},
 		{"a space ends a value", "token=abc and more", "token=" + R + " and more"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -71,8 +72,11 @@ func noArguments(args []string) error {
 
 func oneOf(words ...string) func([]string) error {
 	return func(args []string) error {
+		if len(args) == 0 {
+			return errors.New("it needs one of these words")
+		}
 		if len(args) != 1 || !slices.Contains(words, args[0]) {
-			return fmt.Errorf("one of %q is wanted, not %q", words, args)
+			return fmt.Errorf("it cannot be %q", strings.Join(args, " "))
 		}
 		return nil
 	}

@@ -118,7 +118,7 @@ func checkRemember(args []string) error {
 	}
 	d, err := time.ParseDuration(args[0])
 	if err != nil {
-		return fmt.Errorf("%q is not a duration", args[0])
+		return fmt.Errorf("%q is not a duration like 90s, 30m or 24h", args[0])
 	}
 	if d < 0 || d > maxRemember {
 		return fmt.Errorf("%q is not between 0s and %v", args[0], maxRemember)
