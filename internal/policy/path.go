@@ -18,7 +18,8 @@ import (
 // an empty segment, `;`, `#`, `?`, an encoded percent that would decode again,
 // a control character, invalid UTF-8 (overlong forms are), encoded or not; a
 // decoded path and a raw one that disagree; an absolute target with another
-// path. A trailing slash stays. An empty path is "/", as it is forwarded, and
+// path; a query with a space, which HTTP/2 lets through and which ends the
+// target for an upstream that speaks HTTP/1. A trailing slash stays. An empty path is "/", as it is forwarded, and
 // the `*` of OPTIONS is "*".
 //
 // A path without escapes costs no allocation.
@@ -28,6 +29,8 @@ func ReadPath(target string, u *url.URL) (string, error) {
 	case u.Opaque != "" || u.Fragment != "" || u.RawFragment != "":
 		return "", twoWays()
 	case target != "" && target[0] != '/' && target != "*" && !sameTarget(target, u):
+		return "", twoWays()
+	case strings.IndexByte(u.RawQuery, ' ') >= 0:
 		return "", twoWays()
 	case u.RawPath != "" && !decodesTo(u.RawPath, path):
 		return "", twoWays()

@@ -109,6 +109,7 @@ func TestReadPathRefusesPartsThatDisagree(t *testing.T) {
 		"the authority form":                           {"up:443", &url.URL{Path: "/public"}},
 		"an opaque URL":                                {"", &url.URL{Opaque: "//up/private", Path: "/public"}},
 		"a fragment":                                   {"", &url.URL{Path: "/public", Fragment: "x"}},
+		"a query with a space":                         {"/public?a=b HTTP/1.0", &url.URL{Path: "/public", RawQuery: "a=b HTTP/1.0"}},
 		"a relative path":                              {"", &url.URL{Path: "public"}},
 	} {
 		t.Run(name, func(t *testing.T) {
