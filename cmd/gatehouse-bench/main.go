@@ -28,6 +28,7 @@ func main() {
 	flag.IntVar(&o.requests, "requests", 20_000, "requests a round")
 	flag.IntVar(&o.connections, "connections", 8, "connections that send them")
 	flag.IntVar(&o.tokens, "tokens", 100, "bearer tokens that take turns")
+	flag.BoolVar(&collectAsUsual, "default-gc", false, "leave the garbage collector as it is, instead of giving both heaps one limit")
 	flag.Parse()
 	if err := o.check(); err != nil {
 		fmt.Fprintln(os.Stderr, "gatehouse-bench:", err)
