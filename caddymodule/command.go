@@ -35,6 +35,7 @@ Manages what the gateway keeps: accounts, API keys, tokens, tenants and units.
 All of it works while the gateway runs and takes effect there at once.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			asGroup(cmd)
+			explained(cmd)
 			// Where each stands beside Caddy's own, nobody needs a second way.
 			_, cmd.Hidden = caddycmd.Commands()[accountCommand().name]
 			for _, c := range commands() {
@@ -55,7 +56,15 @@ func RegisterCommands() {
 			Name: c.name, Short: c.short, Long: c.long, CobraFunc: func(cmd *cobra.Command) {
 				c.build(cmd)
 				cmd.Use = c.name
+				explained(cmd)
 			},
 		})
 	}
+}
+
+// explained has the help of a command and those below it say where its own
+// documentation stands: Caddy's would name that of Caddy.
+func explained(cmd *cobra.Command) {
+	cmd.SetHelpTemplate(cmd.HelpTemplate() +
+		"\nEvery flag, member and exit code: docs/commands.md of https://github.com/gatehouse-auth/gatehouse\n")
 }

@@ -51,35 +51,63 @@ func readPrivate(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// ring returns the key ring: that of the files, or the one in Caddy's storage,
-// which is made once. Caddy's storage has a lock that all who share it see.
+// ring returns the key ring: that of the files, or the one in Caddy's storage.
 func (a *App) ring(ctx context.Context) (*token.Ring, error) {
 	if a.state.ring != nil {
 		return a.state.ring, nil
 	}
-	storage := a.state.ctx.Storage()
-	if err := storage.Lock(ctx, storedRing); err != nil {
-		return nil, fmt.Errorf("locking the key ring in Caddy's storage: %w", err)
-	}
-	defer func() { _ = storage.Unlock(context.WithoutCancel(ctx), storedRing) }()
-	text, err := loadOrMakeRing(ctx, storage)
+	text, err := loadOrMakeRing(ctx, a.state.ctx.Storage())
 	if err != nil {
 		return nil, err
 	}
 	return token.ParseRing(token.RingFile{Name: storedRing + " in Caddy's storage", Text: text})
 }
 
+// loadOrMakeRing returns the text of the key ring in Caddy's storage, which is
+// made once: the storage has a lock that all who share it see.
 func loadOrMakeRing(ctx context.Context, storage certmagic.Storage) ([]byte, error) {
-	text, err := storage.Load(ctx, storedRing)
-	if err == nil {
-		return text, nil
+	text, err := loadRing(ctx, storage)
+	if text != nil || err != nil {
+		return text, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the key ring from Caddy's storage: %w", err)
+	if err := makeFolder(storage); err != nil {
+		return nil, fmt.Errorf("the folder of Caddy's storage, which keeps the key ring, cannot be made: %w", err)
+	}
+	if err := storage.Lock(ctx, storedRing); err != nil {
+		return nil, fmt.Errorf("the key ring cannot be kept in Caddy's storage, which must be writable: %w", err)
+	}
+	defer func() { _ = storage.Unlock(context.WithoutCancel(ctx), storedRing) }()
+	if text, err = loadRing(ctx, storage); text != nil || err != nil {
+		return text, err // another process was faster
 	}
 	text = token.NewRing()
 	if err := storage.Store(ctx, storedRing, text); err != nil {
-		return nil, fmt.Errorf("writing the key ring to Caddy's storage: %w", err)
+		return nil, fmt.Errorf("the key ring cannot be kept in Caddy's storage, which must be writable: %w", err)
 	}
 	return text, nil
+}
+
+// loadRing returns nil where there is none.
+func loadRing(ctx context.Context, storage certmagic.Storage) ([]byte, error) {
+	text, err := storage.Load(ctx, storedRing)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the key ring cannot be read from Caddy's storage: %w", err)
+	}
+	if text == nil {
+		text = []byte{} // an empty file is there all the same
+	}
+	return text, nil
+}
+
+// makeFolder makes the folder of a storage that is one. The lock would make it
+// too, but says only that it is not there if that cannot be.
+func makeFolder(storage certmagic.Storage) error {
+	files, ok := storage.(*certmagic.FileStorage)
+	if !ok {
+		return nil
+	}
+	return os.MkdirAll(files.Path, 0o700)
 }
