@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"regexp"
@@ -36,11 +37,17 @@ type demo struct {
 // Caddy is running; the caller waits and stops it.
 func startQuickstart(ctx context.Context, path string, out io.Writer) error {
 	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no %s here: run this in a clone of the repository, or name a Caddyfile with --config", path)
+	}
 	if err != nil {
 		return fmt.Errorf("reading the Caddyfile: %w", err)
 	}
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(text, map[string]any{"filename": path})
 	if err != nil {
+		return err
+	}
+	if err := portsFree(ctx, config); err != nil {
 		return err
 	}
 	if err := caddy.Load(config, true); err != nil {
@@ -59,12 +66,23 @@ func startQuickstart(ctx context.Context, path string, out io.Writer) error {
 // inUse finds the address in the text of an error: Caddy does not wrap it.
 var inUse = regexp.MustCompile(`listen \w+ (\S+): bind: address already in use`)
 
-// startError makes one sentence of the reason that a first start fails for most.
+// steps are what Caddy puts before the reason that our app cannot start.
+var steps = regexp.MustCompile(`^loading (new|initial) config: (loading )?gatehouse app module: (start|provision gatehouse): `)
+
+// startError makes one sentence of the reasons that a first start fails for
+// most.
 func startError(err error) error {
 	if m := inUse.FindStringSubmatch(err.Error()); m != nil {
-		return fmt.Errorf("another program listens on %s: end it, or change the port in the Caddyfile", m[1])
+		return taken(m[1])
+	}
+	if before := steps.FindString(err.Error()); before != "" {
+		return errors.New(strings.TrimPrefix(err.Error(), before))
 	}
 	return err
+}
+
+func taken(address string) error {
+	return fmt.Errorf("another program listens on %s: end it, or change the port in the Caddyfile", address)
 }
 
 // findDemo returns the first guard of the running configuration that answers
