@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -26,7 +27,7 @@ func finish(cmd *cobra.Command, err error) error {
 		return nil
 	}
 	if !errors.Is(err, errTold) {
-		cmd.PrintErrf("gatehouse: %s\n", visible(admin.Text(err))+hint(cmd, err))
+		cmd.PrintErrf("gatehouse: %s\n", visible(sentence(err))+hint(cmd, err))
 	}
 	code := exitRefused
 	if isUsage(err) {
@@ -34,6 +35,13 @@ func finish(cmd *cobra.Command, err error) error {
 	}
 	cmd.SilenceErrors = true
 	return exitWith(cmd, code)
+}
+
+func sentence(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	return admin.Text(err)
 }
 
 // hint says where a command line that is wrong as such is explained.

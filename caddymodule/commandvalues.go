@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/internal/admin"
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 )
 
@@ -62,24 +63,13 @@ func (*prefixes) Type() string     { return "CIDR" }
 
 func (p *prefixes) Set(text string) error {
 	for one := range strings.SplitSeq(text, ",") {
-		prefix, err := parsePrefix(strings.TrimSpace(one))
+		prefix, err := admin.ParsePrefix(strings.TrimSpace(one))
 		if err != nil {
 			return err
 		}
 		*p = append(*p, prefix)
 	}
 	return nil
-}
-
-func parsePrefix(text string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
-		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(text)
-	if err != nil {
-		return p, errors.New("it must be an address like 192.0.2.7 or a prefix like 192.0.2.0/24")
-	}
-	return p.Masked(), nil
 }
 
 func prefixNames(all []netip.Prefix) []string {

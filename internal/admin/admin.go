@@ -68,12 +68,16 @@ func checkNames(what string, names []string) error {
 }
 
 // Text returns the sentence of an error for an operator: the cause where there
-// is one, else the error itself.
+// is one, else the error itself. That of a store says what it is about.
 func Text(err error) string {
-	if text := sentence(err); text != "" {
-		return text
+	text := sentence(err)
+	switch e, ok := errors.AsType[*auth.Error](err); {
+	case text == "":
+		return err.Error()
+	case ok && e.Code == auth.Unavailable && e.Reason == auth.ReasonStore:
+		return "the store cannot be read or written: " + text
 	}
-	return err.Error()
+	return text
 }
 
 // sentence returns the innermost cause of a classified error, "" where it has
@@ -108,11 +112,16 @@ func missingToken(err error) error {
 	return err
 }
 
-// unfit says why a name is none, in the words of the rule that it breaks.
+// unfit says why a name is none. The reasons of package precis are for those
+// who know its tables: the rule is told in their place.
 func unfit(what, name string, err error) error {
-	why := "it is too long or holds a NUL"
-	if text := sentence(err); text != "" {
-		why = text
+	why := "it is too long (more than 256 bytes) or holds a NUL"
+	switch {
+	case sentence(err) == "":
+	case what == "username":
+		why = "it is letters and digits of one writing direction and the punctuation of ASCII, without spaces (RFC 8265)"
+	default:
+		why = "it is letters, digits, punctuation, symbols and spaces, nothing else (RFC 8266)"
 	}
 	return invalid("%s %q cannot be: %s", what, name, why)
 }

@@ -257,8 +257,12 @@ func TestTheSentenceOfAnError(t *testing.T) {
 		err  error
 		want string
 	}{
-		"is its cause":                   {auth.Fail(auth.Malformed, auth.ReasonForm, cause), "the cause"},
-		"is its innermost cause":         {auth.Fail(auth.Internal, "", auth.Fail(auth.Malformed, "", cause)), "the cause"},
+		"is its cause":           {auth.Fail(auth.Malformed, auth.ReasonForm, cause), "the cause"},
+		"is its innermost cause": {auth.Fail(auth.Internal, "", auth.Fail(auth.Malformed, "", cause)), "the cause"},
+		"of a store says that it is one": {
+			auth.Fail(auth.Unavailable, auth.ReasonStore, cause),
+			"the store cannot be read or written: the cause",
+		},
 		"is its class without a cause":   {auth.Fail(auth.Conflict, "", nil), "conflict"},
 		"is itself if nobody classified": {cause, "the cause"},
 	} {

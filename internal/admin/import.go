@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -28,7 +28,7 @@ type importLine struct {
 	Tenant       string          `json:"tenant"`
 	Unit         string          `json:"unit"`
 	Disabled     bool            `json:"disabled"`
-	Addresses    []netip.Prefix  `json:"addresses"`
+	Addresses    []importPrefix  `json:"addresses"`
 	Profile      store.Profile   `json:"profile"`
 	Settings     []store.Setting `json:"settings"`
 }
@@ -87,6 +87,8 @@ func (a *Admin) importOne(ctx context.Context, text []byte, n int, done *Importe
 		done.Added++
 	case errors.Is(err, errPresent):
 		done.Present++
+	case ctx.Err() != nil:
+		return auth.Fail(auth.Unavailable, "", fmt.Errorf("interrupted at line %d: run it again to go on", n))
 	case auth.CodeOf(err) == auth.Unavailable || auth.CodeOf(err) == auth.Internal:
 		return auth.Fail(auth.CodeOf(err), "", fmt.Errorf("line %d: %s", n, Text(err)))
 	default:
@@ -105,6 +107,9 @@ func readLine(text []byte) (importLine, error) {
 	err := d.Decode(&line)
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return line, invalid("%s cannot be a %s", e.Field, e.Value)
+	}
+	if e, ok := errors.AsType[*time.ParseError](err); ok {
+		return line, invalid("%q is no time like 1970-01-31T00:00:00Z", e.Value)
 	}
 	if err != nil {
 		return line, invalid("%s", strings.TrimPrefix(err.Error(), "json: "))
@@ -154,7 +159,7 @@ func (a *Admin) addImported(ctx context.Context, l importLine) error {
 	}
 	_, err := a.AddAccount(ctx, NewAccount{
 		Username: l.Username, Email: l.Email, Hash: auth.NewSecret(l.PasswordHash), Roles: l.Roles,
-		Tenant: l.Tenant, Unit: l.Unit, Disabled: l.Disabled, Addresses: l.Addresses,
+		Tenant: l.Tenant, Unit: l.Unit, Disabled: l.Disabled, Addresses: prefixesOf(l.Addresses),
 		Profile: l.Profile, Settings: l.Settings,
 	})
 	return err

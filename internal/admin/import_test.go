@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -33,7 +34,9 @@ func TestAnImportReportsEachLineByNumber(t *testing.T) {
 		"bytes that are no text":          {"{\"username\":\"\xff\"}", "not UTF-8"},
 		"no username":                     {`{}`, "needs a username"},
 		"null":                            {`null`, "no JSON object"},
-		"an address that is none":         {`{"username":"a","addresses":["x"]}`, "x"},
+		"an address that is none":         {`{"username":"a","addresses":["x"]}`, `"x" is no address like 192.0.2.7 and no prefix like`},
+		"a date that is none":             {`{"username":"a","profile":{"birth_date":"31.1.1970"}}`, `"31.1.1970" is no time like 1970-01-31T00:00:00Z`},
+		"a username of two words":         {`{"username":"a b"}`, `"a b" cannot be: it is letters and digits of one writing direction and the punctuation of ASCII, without spaces`},
 		"the email of another":            {`{"username":"joe@example.com"}`, "in use already"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,6 +114,28 @@ func TestAnImportTellsWhatItDidBeforeItEnded(t *testing.T) {
 			t.Errorf("%+v", done)
 		}
 	})
+}
+
+func TestAnInterruptedImportSaysHowToGoOn(t *testing.T) {
+	d := newDesk(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	lines := strings.NewReader("{\"username\":\"joe\"}\n{\"username\":\"anna\"}\n")
+	done, err := d.Import(ctx, lines, func(int) { interrupt() })
+	d.fails(err, auth.Unavailable, "interrupted at line 2: run it again to go on")
+	if done.Added != 1 || len(done.Failed) != 0 {
+		t.Errorf("%+v", done)
+	}
+}
+
+func TestAnImportReadsAddressesAsTheCommandsDo(t *testing.T) {
+	d := newDesk(t)
+	_, err := d.imports(`{"username":"joe","addresses":["192.0.2.7","::ffff:192.0.2.8","10.1.2.3/8","2001:db8::1"]}`)
+	d.must(err)
+	row, err := d.Account(t.Context(), "joe")
+	d.must(err)
+	if got, want := fmt.Sprint(row.Addresses), "[192.0.2.7/32 192.0.2.8/32 10.0.0.0/8 2001:db8::1/128]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 // unplugged takes some accounts and is out of reach then.
