@@ -280,6 +280,48 @@ func TestAFullDiskStopsWritesOnlyAndNoLongerThanItIsFull(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsGoneIsOutOfReachUntilItIsBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	d := openAt(t, path, Options{})
+	insert(t, d, 0)
+	for name, replace := range map[string]func(){
+		"moved":    func() {},
+		"replaced": func() {
+			other := openAt(t, path, Options{})
+			insert(t, other, 7)
+			if err := other.shut(); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run("a file that was "+name, func(t *testing.T) {
+			for _, end := range []string{"", "-wal", "-shm"} {
+				if err := os.Rename(path+end, path+".old"+end); err != nil {
+					t.Fatal(err)
+				}
+			}
+			replace()
+			wantCode(t, d.Wait(t.Context(), 0), auth.Unavailable) // a gateway waits all the time
+			_, err := d.Session(t.Context(), "default", store.SessionRef{Digest: testSession(0).Digest})
+			wantCode(t, err, auth.Unavailable)
+			err = d.InsertSession(t.Context(), testSession(1))
+			wantCode(t, err, auth.Unavailable)
+			if !strings.Contains(err.Error(), "the file "+path+" was moved, removed or replaced while it was open") {
+				t.Error(err)
+			}
+			for _, end := range []string{"", "-wal", "-shm"} {
+				if err := os.Rename(path+".old"+end, path+end); err != nil {
+					t.Fatal(err)
+				}
+			}
+			has(t, d, 0)
+			lacks(t, d, 1)
+		})
+	}
+	insert(t, d, 2)
+	has(t, d, 2)
+}
+
 // TestAWriteGivesUpOnALockInTime: a request that waits for its login to be
 // stored must not hang because a command of another process is stuck.
 func TestAWriteGivesUpOnALockInTime(t *testing.T) {

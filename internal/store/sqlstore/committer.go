@@ -30,6 +30,7 @@ type write struct {
 // for more of them: what comes in while one transaction syncs is the next.
 type committer struct {
 	writer  *writer
+	place   *presence
 	touched *touches
 	now     func() time.Time
 	observe func(op string, took time.Duration, err error)
@@ -172,6 +173,9 @@ func (c *committer) commit(batch []*write, stamps []stamp, closed bool) {
 // transact carries out a batch in one transaction. What each write came to
 // stands in its err; an error returned is that of all of them.
 func (c *committer) transact(batch []*write, stamps []stamp) ([]store.Change, error) {
+	if err := c.place.check(); err != nil {
+		return nil, err
+	}
 	t, err := c.writer.begin(context.Background())
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"sync"
@@ -54,14 +55,16 @@ type database struct {
 	committer  *committer
 	touched    *touches
 	feed       *feed
+	place      *presence
 	shut       func() error
 }
 
 // pools are the connections of a database: those that read, with how many may
-// do so at once, and the one that writes.
+// do so at once, and the one that writes; and where they lead to.
 type pools struct {
 	readers, writer *sql.DB
 	reads           int
+	place           *presence
 }
 
 // newDatabase returns a store over a schema that is up to date.
@@ -69,11 +72,11 @@ func newDatabase(f *flavour, p pools, o Options) *database {
 	d := &database{
 		flavour: f, now: o.Now, observe: o.Observe,
 		readers: p.readers, reading: make(chan struct{}, p.reads), statements: newStatements(p.readers, f.rebind),
-		touched: newTouches(), feed: newFeed(f, p.readers),
+		touched: newTouches(), feed: newFeed(f, p.readers, p.place), place: p.place,
 	}
 	d.committer = &committer{
-		writer:  &writer{flavour: f, pool: p.writer, lockWait: o.LockWait},
-		touched: d.touched, now: o.Now, observe: o.Observe, publish: d.feed.publish,
+		writer: &writer{flavour: f, pool: p.writer, lockWait: o.LockWait},
+		place:  p.place, touched: d.touched, now: o.Now, observe: o.Observe, publish: d.feed.publish,
 	}
 	d.committer.start()
 	d.shut = sync.OnceValue(func() error { return d.close(p) })
@@ -138,7 +141,7 @@ type scanner interface{ Scan(to ...any) error }
 
 // begin waits for its turn to read; end follows without an error.
 func (d *database) begin(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), d.place.check()); err != nil {
 		return err
 	}
 	select {

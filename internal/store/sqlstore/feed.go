@@ -21,6 +21,7 @@ const (
 type feed struct {
 	flavour *flavour
 	readers *sql.DB
+	place   *presence
 	ended   chan struct{}
 
 	mu          sync.Mutex
@@ -33,8 +34,8 @@ type feed struct {
 	conn *sql.Conn
 }
 
-func newFeed(f *flavour, readers *sql.DB) *feed {
-	return &feed{flavour: f, readers: readers, ended: make(chan struct{}), news: make(chan struct{})}
+func newFeed(f *flavour, readers *sql.DB, place *presence) *feed {
+	return &feed{flavour: f, readers: readers, place: place, ended: make(chan struct{}), news: make(chan struct{})}
 }
 
 // publish hands changes to the subscribers and wakes those who wait. Only the
@@ -79,6 +80,9 @@ func (f *feed) version(ctx context.Context) (n int64, err error) {
 	defer f.peek.Unlock()
 	if f.over() {
 		return 0, errClosed
+	}
+	if err := f.place.look(); err != nil {
+		return 0, err
 	}
 	if f.conn == nil {
 		if f.conn, err = f.readers.Conn(ctx); err != nil {

@@ -90,6 +90,9 @@ func openSQLite(ctx context.Context, path string, f *flavour, o Options, extra .
 	}
 	o = o.withDefaults()
 	err = errors.Join(prepare(ctx, f, p.writer, o.Now()), ownerOnly(path))
+	if err == nil {
+		p.place, err = presenceOf(path)
+	}
 	if err != nil {
 		return nil, explain(path, errors.Join(err, p.readers.Close(), p.writer.Close()))
 	}
@@ -196,6 +199,9 @@ func explain(path string, err error) error {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
 		return fmt.Errorf("the store %s cannot be opened: %w", path, err)
+	}
+	if e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE { // no room for a first page of the index of the log
+		return fmt.Errorf("the disk that holds the store %s is full: %w", path, err)
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_NOTADB:
