@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 )
@@ -93,18 +94,16 @@ func (r *redactor) scrubPart(part string, nesting int) string {
 	return part[:strings.IndexByte(part, '=')+1] + auth.Redacted
 }
 
-// hidesName reports whether text ends with the name of a hidden parameter. Many
-// servers spell a list of them `token[]` or `token[0]`, and one in a group
-// `user[token]`.
+// hidesName reports whether text ends with the name of a hidden parameter, as
+// it was configured or with something around it: many servers spell a list
+// `token[]` or `token[0]` and a member of a group `user[token]`, and some drop
+// quotes, spaces and what follows a NUL.
 func (r *redactor) hidesName(text string) bool {
-	if r.hidesParam(unescape(lastWord(text, edges+"[]"))) {
+	name := unescape(text)
+	if r.hidesParam(behind(name, "?&")) {
 		return true
 	}
-	name := strings.TrimRight(unescape(text), " ")
-	if !strings.HasSuffix(name, "]") {
-		return false
-	}
-	for word := range strings.FieldsFuncSeq(lastWord(name, edges), isBracket) {
+	for word := range strings.FieldsFuncSeq(behind(name, "?&;#/,"), isPunctuation) {
 		if r.hidesParam(word) {
 			return true
 		}
@@ -112,13 +111,13 @@ func (r *redactor) hidesName(text string) bool {
 	return false
 }
 
-func isBracket(c rune) bool { return c == '[' || c == ']' }
+// behind returns what follows the last of these characters.
+func behind(text, chars string) string { return text[strings.LastIndexAny(text, chars)+1:] }
 
-// edges are characters that cannot be part of a parameter's name.
-const edges = "?&;#/,\"'()<>{}|\\"
-
-// lastWord returns what follows the last of these characters.
-func lastWord(text, edges string) string { return text[strings.LastIndexAny(text, edges)+1:] }
+// isPunctuation reports whether c is no part of a name that nameSet compares.
+func isPunctuation(c rune) bool {
+	return c < utf8.RuneSelf && (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("-_.", c)
+}
 
 // scrubUserinfo replaces what stands before the `@` of a URL's authority: a
 // password or a key sent as a username.

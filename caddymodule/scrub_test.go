@@ -7,7 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 )
 
-var testRedactor = &redactor{own: credentialNames{headers: newNameSet("X-Licence"), params: newNameSet("licence")}}
+var testRedactor = &redactor{own: credentialNames{headers: newNameSet("X-Licence"), params: newNameSet("licence", "auth[k 1]")}}
 
 func TestScrub(t *testing.T) {
 	const R = auth.Redacted
@@ -40,6 +40,11 @@ func TestScrub(t *testing.T) {
 		{"an element of a list goes", "/?token[]=abc&x[]=1", "/?token[]=" + R + "&x[]=1"},
 		{"a numbered element goes", "/?Token%5B0%5D=abc", "/?Token%5B0%5D=" + R},
 		{"a member of a group goes", "/?user[password]=abc&user[name]=bob", "/?user[password]=" + R + "&user[name]=bob"},
+		{"punctuation around a name means nothing", "/?token[=a&{token}=b&\"token\"=c", "/?token[=" + R + "&{token}=" + R + "&\"token\"=" + R},
+		{"a NUL behind a name means nothing", "/?token%00=abc", "/?token%00=" + R},
+		{"an escaped edge is one", "http://a/x%3Ftoken%20=abc", "http://a/x%3Ftoken%20=" + R},
+		{"a configured name may have brackets", "/?auth[k 1]=abc", "/?auth[k 1]=" + R},
+		{"a folder of that name is no parameter", "/token/x?page=2", "/token/x?page=2"},
 		{"an element of another list stays", "/?a=token&b[c]=1", "/?a=token&b[c]=1"},
 		{"a space in a request target ends nothing", "/x?token= abc def&x=1", "/x?token=" + R + "&x=1"},
 		{"a space ends a value", "token=abc and more", "token=" + R + " and more"},
