@@ -90,7 +90,7 @@ func (g *gateway) start(args ...string) (stop func()) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	var once sync.Once
-	stop = func() { once.Do(func() { cancel(); _ = <-ended }) }
+	stop = func() { once.Do(func() { cancel(); _, _ = fmt.Fprintln(g, "ended:", <-ended) }) }
 	g.t.Cleanup(stop)
 	g.await(ended)
 	return stop

@@ -285,7 +285,7 @@ func TestAFileThatIsGoneIsOutOfReachUntilItIsBack(t *testing.T) {
 	d := openAt(t, path, Options{})
 	insert(t, d, 0)
 	for name, replace := range map[string]func(){
-		"moved":    func() {},
+		"moved": func() {},
 		"replaced": func() {
 			other := openAt(t, path, Options{})
 			insert(t, other, 7)
