@@ -17,15 +17,10 @@ import (
 // names stand below the first.
 var requestLoggers = []string{"http.log.access", "http.log.error", "http.handlers.reverse_proxy"}
 
-// leakingLogs returns those of loggers that some configured log would let show
-// one of these credentials. It asks the logs' own encoders to encode a request
-// that carries a mark in place of each credential, and writes nothing; so any
-// way to hide them counts, ours or another.
-func leakingLogs(ctx caddy.Context, loggers []string, headers, params []string) []string {
-	return showingLogs(ctx, loggers, markedRequest(headers, params, false))
-}
-
-// showingLogs does the work of leakingLogs for one marked request.
+// showingLogs returns those of loggers that some configured log would let show
+// what carrier marks, e.g. a [markedRequest]. It asks the logs' own encoders to
+// encode it and writes nothing; so any way to hide a credential counts, ours or
+// another.
 func showingLogs(ctx caddy.Context, loggers []string, carrier []zapcore.Field) []string {
 	return slices.DeleteFunc(slices.Clone(loggers), func(id string) bool {
 		core := ctx.Logger(loggerID(id)).Core()

@@ -25,7 +25,7 @@ func logContext(t *testing.T, logs string) caddy.Context {
 	return ctx
 }
 
-func TestLeakingLogs(t *testing.T) {
+func TestShowingLogs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	writer := `"writer":{"output":"file","filename":` + quoted(file) + `}`
 	plain, ours := `{`+writer+`}`, `{`+writer+`,"encoder":{"format":"gatehouse"}}`
@@ -65,7 +65,7 @@ func TestLeakingLogs(t *testing.T) {
 		{"no log, no leak", `{"default":{"writer":{"output":"discard"}}}`, key, token, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := leakingLogs(logContext(t, c.logs), requestLoggers, c.headers, c.params)
+			got := showingLogs(logContext(t, c.logs), requestLoggers, markedRequest(c.headers, c.params, false))
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -73,7 +73,7 @@ func TestLeakingLogs(t *testing.T) {
 	}
 	t.Run("an access log is asked by its own name", func(t *testing.T) {
 		ctx := logContext(t, `{"default":`+named(plain, "exclude")+`,"log0":`+named(ours, "include")+`}`)
-		if got := leakingLogs(ctx, []string{"http.log.access.log0"}, key, nil); len(got) > 0 {
+		if got := showingLogs(ctx, []string{"http.log.access.log0"}, markedRequest(key, nil, false)); len(got) > 0 {
 			t.Errorf("got %q", got)
 		}
 	})
