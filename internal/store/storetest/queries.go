@@ -244,7 +244,7 @@ func inOrder(order []store.Order) func(a, b store.Session) int {
 		case store.FieldTenant:
 			return s.Tenant
 		case store.FieldIssued:
-			return s.Issued.Format(time.RFC3339Nano)
+			return s.Issued.Format("2006-01-02T15:04:05.000") // of one length, so that text sorts as time
 		}
 		return s.ID
 	}
