@@ -265,9 +265,9 @@ func (w *whole) post(path, body string, fields ...string) answer {
 	return w.do(http.MethodPost, path, body, fields...)
 }
 
-//
-// A GET whose connection ends without an answer is made again: at a reload
-// Caddy may have taken it with the server that it then shuts down.
+// do makes a request. A GET whose connection ends without an answer is made
+// again: at a reload Caddy may have taken it with the server that it then shuts
+// down.
 func (w *whole) do(method, path, body string, fields ...string) answer {
 	w.t.Helper()
 	a, err := w.try(w.t.Context(), method, w.site+path, body, fields...)
