@@ -17,6 +17,9 @@ import (
 // account id does: those are UUIDs.
 const keySubject = "key:"
 
+// KeySubject returns the subject of a key that belongs to no account.
+func KeySubject(id int64) string { return keySubject + strconv.FormatInt(id, 10) }
+
 // lookup is one credential on its way to a verdict: what was found so far and
 // the tags that the verdict will rest on.
 type lookup struct {
@@ -42,7 +45,7 @@ func (r *Resolver) lookup(ctx context.Context, realm string, c bearer.Credential
 func (l *lookup) read(ctx context.Context, c bearer.Credential) error {
 	switch c.Kind {
 	case auth.Bearer, auth.Query, auth.Body:
-		return l.token(ctx, c.Token, false)
+		return l.token(ctx, c.Token, store.AccessToken)
 	case auth.APIKey, auth.Basic:
 		return l.key(ctx, c.Key)
 	case auth.KeyUserToken:
@@ -66,15 +69,13 @@ func absent(err error) error {
 	return err
 }
 
-// token follows a token to its session and the account behind it. slotted
-// says which of the two kinds of session is meant: one that fills a slot (one
-// per user and entity) stands in for a user token only where a caller says so.
-func (l *lookup) token(ctx context.Context, text string, slotted bool) error {
+// token follows a token of this kind to its session and the account behind it.
+func (l *lookup) token(ctx context.Context, text string, kind store.SessionKind) error {
 	s, err := l.session(ctx, text)
 	if err != nil {
 		return err
 	}
-	if s.Kind != store.AccessToken || !s.Retired.IsZero() || (s.Slot != "") != slotted {
+	if s.Kind != kind || !s.Retired.IsZero() {
 		return refused(auth.ReasonUnknown)
 	}
 	if !l.now.Before(s.Expires) || (s.Idle > 0 && !l.now.Before(s.Updated.Add(s.Idle))) {
@@ -135,7 +136,7 @@ func (l *lookup) key(ctx context.Context, text string) error {
 	l.p.Scopes = k.Scopes
 	subject := k.Account
 	if subject == "" {
-		subject = keySubject + strconv.FormatInt(k.ID, 10)
+		subject = KeySubject(k.ID)
 	}
 	return l.subject(ctx, subject, k.Tenant)
 }
@@ -167,21 +168,21 @@ func (l *lookup) restrict(list []netip.Prefix) {
 // triple reads apikey + userid + token, or apikey + entity token: all parts
 // must be genuine and agree with each other.
 func (l *lookup) triple(ctx context.Context, c bearer.Credential) error {
-	text, slotted := c.Token, false
+	text, kind := c.Token, store.AccessToken
 	if c.Entity != "" {
-		text, slotted = c.Entity, true
+		text, kind = c.Entity, store.EntityToken
 	}
 	k, err := l.rows.Keys.KeyByDigest(ctx, l.realm, auth.DigestOf(c.Key))
 	if err != nil {
 		return absent(err)
 	}
-	if err := l.token(ctx, text, slotted); err != nil {
+	if err := l.token(ctx, text, kind); err != nil {
 		return err
 	}
 	if !l.belongs(k) {
 		return refused(auth.ReasonMismatch)
 	}
-	if !slotted {
+	if kind == store.AccessToken {
 		if err := l.sameUser(ctx, c.User); err != nil {
 			return err
 		}

@@ -422,7 +422,7 @@ func TestSessionsThatAreNoAccessTokensAreRefused(t *testing.T) {
 		"a refresh token":                    func(s *store.Session) { s.Kind = store.RefreshToken },
 		"a token that is used once":          func(s *store.Session) { s.Kind = store.OneTimeToken },
 		"a token that was exchanged":         func(s *store.Session) { s.Retired = s.Issued },
-		"a token of a user and an entity":    func(s *store.Session) { s.Slot = "slot" },
+		"a token of a user and an entity":    func(s *store.Session) { s.Kind = store.EntityToken },
 		"a token of an account that is gone": func(s *store.Session) { s.Subject = "5c0e0000-0000-4000-8000-000000000000" },
 		"a subject that is another's name":   func(s *store.Session) { s.Subject = "ann" },
 	} {

@@ -63,11 +63,10 @@ type Kind struct {
 	Refused map[string]string
 	// Options are its own.
 	Options []Option
-	// Form is how its opaque tokens look.
-	Form func(random [16]byte) string
-	// Remember is how long an expired token is told apart from an unknown
-	// one, given the configuration; nil is not at all.
-	Remember func(Config) time.Duration
+	// Session fills in what its sessions are like. It is given the realm, the
+	// name, the lives and the format that the configuration names, and may
+	// change all but the first two; nil leaves the rest at its default.
+	Session func(Config, *session.Config)
 	// New builds it. cfg has passed Check.
 	New func(cfg Config, s *session.Service) (Dialect, error)
 }

@@ -40,10 +40,10 @@ func (s *Site) buildLogin(l Login) (login, error) {
 	}
 	svc := session.Config{
 		Realm: s.cfg.Realm, Dialect: l.Kind.Name, TTL: c.TTL, Idle: c.Idle,
-		JWT: c.Format == "jwt", Form: l.Kind.Form, Attempts: l.Attempts,
+		JWT: c.Format == "jwt", Attempts: l.Attempts,
 	}
-	if l.Kind.Remember != nil {
-		svc.Remember = l.Kind.Remember(c)
+	if l.Kind.Session != nil {
+		l.Kind.Session(l.Config, &svc)
 	}
 	d, err := l.Kind.New(c, session.New(s.deps, svc))
 	if err != nil {

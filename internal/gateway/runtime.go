@@ -31,6 +31,7 @@ type Runtime struct {
 	Attempts *throttle.Attempts
 	Rates    *throttle.Rate
 	Signers  *token.Signers
+	Ring     *token.Ring
 	Now      func() time.Time
 	cancel   func()
 	done     sync.WaitGroup
@@ -46,6 +47,7 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 		Attempts: throttle.NewAttempts(c.Now, 0),
 		Rates:    throttle.NewRate(c.Now, 0),
 		Signers:  signers,
+		Ring:     c.Ring,
 		Now:      c.Now,
 		Resolver: authn.New(authn.Config{
 			Store: c.Store, Signers: signers, Now: c.Now, MaxStaleness: c.MaxStaleness,

@@ -98,7 +98,7 @@ func (s *Site) Bind(rt *Runtime) {
 	}
 	*s.deps = session.Deps{
 		Store: rt.Store, Resolver: rt.Resolver, Hasher: rt.Hasher, Attempts: rt.Attempts,
-		Signers: rt.Signers, Now: rt.Now, Audit: s.audit,
+		Signers: rt.Signers, Ring: rt.Ring, Now: rt.Now, Audit: s.audit,
 	}
 	s.resolver, s.rates = rt.Resolver, rt.Rates
 	s.ready.Store(true)

@@ -34,7 +34,7 @@ func (s *Service) loginKey(ctx context.Context, c claimant, key auth.Secret) (Is
 		return Issued{}, err
 	}
 	_ = s.Store.Keys.TouchKey(ctx, k.Realm, k.ID, s.Now()) // written late; losing one costs nothing
-	return s.issue(ctx, c.Account, k)
+	return s.issue(ctx, grant{account: c.Account, key: k, tenant: store.Tenant{ID: k.Tenant}, scopes: k.Scopes})
 }
 
 // verifyKey looks the key up whether or not the account exists.

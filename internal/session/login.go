@@ -27,7 +27,7 @@ func (s *Service) loginPassword(ctx context.Context, c claimant, password auth.S
 		return Issued{}, err
 	}
 	a := s.upgrade(ctx, c.Account, password)
-	issued, err := s.issue(ctx, a, store.Key{})
+	issued, err := s.issue(ctx, grant{account: a})
 	if err != nil {
 		return Issued{}, err
 	}

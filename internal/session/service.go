@@ -34,7 +34,10 @@ type Deps struct {
 	Hasher   Hasher
 	Attempts *throttle.Attempts
 	Signers  *token.Signers
-	Now      func() time.Time
+	// Ring seals the tokens that are given back, and makes the MACs of
+	// authentication codes.
+	Ring *token.Ring
+	Now  func() time.Time
 	// Audit is told of every login and revocation; it must not block.
 	Audit func(context.Context, auth.Event)
 }
@@ -45,13 +48,34 @@ type Config struct {
 	TTL, Idle      time.Duration
 	// Remember is how long an expired token is told apart from an unknown one.
 	Remember time.Duration
-	// JWT issues JWTs; else Form says how an opaque token looks.
+	// JWT issues JWTs; else Form says how an opaque token looks, nil for
+	// [token.Opaque].
 	JWT  bool
 	Form func(random [16]byte) string
 	// Attempts limits failed logins of one account; the zero value is the
 	// default, 5 in 5 minutes.
 	Attempts throttle.Limit
+	// Identity binds each token to a login identity of its account, which is
+	// then the sub of a JWT.
+	Identity bool
+	// Claims returns what a JWT says beside the registered claims; nil is
+	// nothing. TextDates has iat and exp written as text.
+	Claims    func(Bearer) map[string]any
+	TextDates bool
+	// MaxTTL is the longest life that a caller may ask for; 0 is TTL.
+	MaxTTL time.Duration
+	// LoginTokenTTL is the life of a token that is traded once for another,
+	// KeyTTL that of a token for a key alone and RefreshTTL that of a refresh
+	// token; 0 is TTL.
+	LoginTokenTTL, KeyTTL, RefreshTTL time.Duration
+	// Overlap is how long a token that was refreshed is good beside the new
+	// one; 0 is not at all.
+	Overlap time.Duration
 }
+
+// Bearer is who a token speaks for, as claims tell it: names as typed, "" for
+// what there is none of.
+type Bearer struct{ Username, Tenant, Unit string }
 
 // The limits of failed logins.
 var (
@@ -70,6 +94,9 @@ type Service struct {
 func New(d *Deps, c Config) *Service {
 	if c.Attempts == (throttle.Limit{}) {
 		c.Attempts = DefaultAttempts
+	}
+	if c.Form == nil {
+		c.Form = token.Opaque
 	}
 	return &Service{Deps: d, cfg: c}
 }

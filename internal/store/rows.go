@@ -123,6 +123,9 @@ const (
 	AccessToken  SessionKind = "access"
 	RefreshToken SessionKind = "refresh"
 	OneTimeToken SessionKind = "one_time"
+	// EntityToken is one that stands in for a user token beside an API key,
+	// and for nothing else.
+	EntityToken SessionKind = "entity"
 )
 
 // Session is the record of an issued token.
@@ -160,6 +163,36 @@ type Session struct {
 	// Keep is when the row may go; at least Expires.
 	Keep    Time
 	Version int64
+}
+
+// Identity is a login identity: a way in which an account is known to log in.
+// It can be moved to another account, which then logs in by it.
+type Identity struct {
+	// ID is a UUID in lower case.
+	ID, Realm string
+	// Account is the id of the account that it leads to.
+	Account string
+	// Type is what kind of login it stands for, e.g. "password".
+	Type             string
+	Created, Updated Time
+	Version          int64
+}
+
+// Identifier is an access identifier: another way than a password to log an
+// account in. It is an authentication code, or a name with a pass code.
+type Identifier struct {
+	// ID is a UUID in lower case.
+	ID, Realm string
+	// Account is the id of the account that it logs in.
+	Account string
+	// Name is kept as typed and compared with [NameKey]; "" for a code.
+	Name string
+	// PassCode is the PHC string that belongs to Name; empty for a code.
+	PassCode auth.Secret
+	// Code is the MAC of an authentication code under the key ring; zero for
+	// a name with a pass code.
+	Code    auth.Digest
+	Created Time
 }
 
 // SigningKey is a key that signs tokens issued here.

@@ -26,6 +26,9 @@ type Sessions interface {
 	// [auth.NotFound] where the row is gone: of any number of exchanges of one
 	// row one wins. A rotation, a redeem and a patch are all this.
 	ExchangeSession(ctx context.Context, old Session, next ...Session) error
+	// TouchSession sets Updated where at is later, without a new version and
+	// without a change. It may be written late, and lost in a crash.
+	TouchSession(ctx context.Context, realm, id string, at Time) error
 	// RevokeSessions removes what m matches and returns how many; it records
 	// one change for a subject or a key, else one for each session. Idempotent.
 	RevokeSessions(ctx context.Context, realm string, m SessionMatch) (int, error)

@@ -13,6 +13,8 @@ type Store struct {
 	Memberships Memberships
 	Tenants     Tenants
 	Units       Units
+	Identities  Identities
+	Identifiers Identifiers
 	Keys        Keys
 	Sessions    Sessions
 	SigningKeys SigningKeys
@@ -90,6 +92,40 @@ type Units interface {
 	DeleteUnit(ctx context.Context, realm, tenant, id string) error
 	// ListUnits lists those of a tenant in the order of name.
 	ListUnits(ctx context.Context, realm, tenant string, page Page) ([]Unit, error)
+}
+
+// Identities keeps the login identities of accounts. They go with the account.
+type Identities interface {
+	// InsertIdentity adds one. With unlessAny it returns [auth.Conflict] where
+	// the account has one, so that of two callers that make the first one
+	// wins. [auth.NotFound] without the account.
+	InsertIdentity(ctx context.Context, i Identity, unlessAny bool) error
+	// Identity looks up by id.
+	Identity(ctx context.Context, realm, id string) (Identity, error)
+	// IdentitiesOf lists those of an account, oldest first, then by id.
+	IdentitiesOf(ctx context.Context, realm, account string) ([]Identity, error)
+	// UpdateIdentity replaces the row whose ID and Version are i's, adds one
+	// to Version and, where the account is another, records a change of both
+	// subjects. [auth.Conflict] where the version is another, [auth.NotFound]
+	// without the row or the account.
+	UpdateIdentity(ctx context.Context, i Identity) error
+}
+
+// Identifiers keeps the access identifiers of accounts. They go with the
+// account.
+type Identifiers interface {
+	// InsertIdentifier adds one; [auth.Conflict] where its id, name or code is
+	// taken in the realm, [auth.NotFound] without the account.
+	InsertIdentifier(ctx context.Context, i Identifier) error
+	// IdentifierNamed looks up by name, folded with [NameKey]. A name that
+	// cannot be one is [auth.NotFound].
+	IdentifierNamed(ctx context.Context, realm, name string) (Identifier, error)
+	// IdentifierCoded looks up by the first of these MACs that is known.
+	IdentifierCoded(ctx context.Context, realm string, codes ...auth.Digest) (Identifier, error)
+	// IdentifiersOf lists those of an account, oldest first, then by id.
+	IdentifiersOf(ctx context.Context, realm, account string) ([]Identifier, error)
+	// DeleteIdentifier is idempotent.
+	DeleteIdentifier(ctx context.Context, realm, id string) error
 }
 
 // Keys keeps API keys, by the digest of the key.

@@ -35,12 +35,15 @@ func Kind() dialect.Kind {
 			"openapi": "a description of this dialect is not served yet",
 		},
 		Options: options(),
-		Form:    func(random [16]byte) string { return base64.RawURLEncoding.EncodeToString(random[:]) },
+		Session: func(_ dialect.Config, s *session.Config) { s.Form = form },
 		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
 			return New(cfg, s)
 		},
 	}
 }
+
+// form is 22 base64url characters, as in the original.
+func form(random [16]byte) string { return base64.RawURLEncoding.EncodeToString(random[:]) }
 
 func credentials(cfg dialect.Config) []bearer.Spec {
 	return []bearer.Spec{

@@ -61,8 +61,9 @@ func Kind() dialect.Kind {
 			{Name: optStrict, Check: noArguments},
 			{Name: optRemember, Usage: "<duration>", Check: checkRemember},
 		},
-		Form:     token.GUID,
-		Remember: remember,
+		Session: func(cfg dialect.Config, s *session.Config) {
+			s.Form, s.Remember = token.GUID, remember(cfg)
+		},
 		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
 			return New(cfg, s)
 		},

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/timedlogin"
+	"github.com/gatehouse-auth/gatehouse/internal/session"
 )
 
 func TestKind(t *testing.T) {
@@ -31,11 +32,12 @@ func TestKind(t *testing.T) {
 func TestItsTokenIsAGUIDInTheQuery(t *testing.T) {
 	k := timedlogin.Kind()
 	const canonical = "a45a039c-eb31-46f1-9ece-88aa5ccfe22c"
-	token := k.Form([16]byte{0xa4, 0x5a, 0x03, 0x9c, 0xeb, 0x31, 0x46, 0xf1, 0x9e, 0xce, 0x88, 0xaa, 0x5c, 0xcf, 0xe2, 0x2c})
+	form := sessions(dialect.Config{}).Form
+	token := form([16]byte{0xa4, 0x5a, 0x03, 0x9c, 0xeb, 0x31, 0x46, 0xf1, 0x9e, 0xce, 0x88, 0xaa, 0x5c, 0xcf, 0xe2, 0x2c})
 	if token != canonical {
 		t.Errorf("got %q", token)
 	}
-	if all := k.Form([16]byte{}); strings.Trim(all, "0-") != "" {
+	if all := form([16]byte{}); strings.Trim(all, "0-") != "" {
 		t.Errorf("version bits in %q", all)
 	}
 	specs := k.Credentials(dialect.Config{})
@@ -98,6 +100,12 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// sessions returns what the dialect's sessions are like.
+func sessions(cfg dialect.Config) (s session.Config) {
+	timedlogin.Kind().Session(cfg, &s)
+	return s
+}
+
 func TestRememberExpired(t *testing.T) {
 	for options, want := range map[string]time.Duration{
 		"":                       10 * time.Minute,
@@ -105,7 +113,7 @@ func TestRememberExpired(t *testing.T) {
 		"remember_expired 0s":    0,
 		"remember_expired 1h30m": 90 * time.Minute,
 	} {
-		if got := timedlogin.Kind().Remember(configure(t, options)); got != want {
+		if got := sessions(configure(t, options)).Remember; got != want {
 			t.Errorf("%q: got %v, want %v", options, got, want)
 		}
 	}

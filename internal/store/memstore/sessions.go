@@ -33,6 +33,17 @@ func (m *memory) Session(ctx context.Context, realm string, by store.SessionRef)
 	return s, err
 }
 
+func (m *memory) TouchSession(ctx context.Context, realm, id string, at store.Time) error {
+	return m.locked(ctx, func() error {
+		r := m.realm(realm)
+		if s, ok := r.sessions[id]; ok && store.Precise(at).After(s.Updated) {
+			s.Updated = store.Precise(at)
+			r.sessions[id] = s
+		}
+		return nil
+	})
+}
+
 // resolve returns the id of the session that by names, which may be absent.
 func (r *realm) resolve(by store.SessionRef) (string, error) {
 	if by == (store.SessionRef{}) {

@@ -24,6 +24,9 @@ const (
 	updateSession = `UPDATE sessions SET (` + sessionColumns + `)
 		= (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		WHERE realm = ? AND id = ? AND version = ? AND keep > ?`
+	// Later stamps win, whatever the order in which they are written.
+	stampSession stampQuery = `UPDATE sessions SET updated = max(updated, ?) WHERE realm = ? AND id = ?`
+
 	countSession = `SELECT COUNT(*) FROM sessions WHERE realm = ? AND id = ? AND keep > ?`
 
 	// By keep, the oldest first: many sweeps meet no row twice.
@@ -93,6 +96,11 @@ func (d *database) Session(ctx context.Context, realm string, by store.SessionRe
 		return store.Session{}, malformed("a session is named by one of digest, id and slot")
 	}
 	return one(ctx, d, "session", readSession, query, realm, millis(store.Precise(d.now())), value)
+}
+
+// TouchSession implements [store.Sessions], as TouchAccount does.
+func (d *database) TouchSession(ctx context.Context, realm, id string, at store.Time) error {
+	return d.touch(ctx, row{stampSession, realm, id}, at)
 }
 
 // sessionBy returns the query for by and what it takes; ok is false unless
