@@ -37,11 +37,9 @@ var floors = [][]string{
 
 // beside lists what may import a package of its own floor.
 var beside = map[string][]string{
-	"internal/dialect/table":      {"internal/dialect/"},
-	"internal/store/sqlstore":     {"internal/store/storetest"},
-	"internal/store/memstore":     {"internal/store/storetest"},
-	"internal/dialect/management": {"internal/dialect/dialecttest"},
-	"internal/dialect/timedlogin": {"internal/dialect/dialecttest"},
+	"internal/dialect/table":  {"internal/dialect/"},
+	"internal/store/sqlstore": {"internal/store/storetest"},
+	"internal/store/memstore": {"internal/store/storetest"},
 }
 
 // caddyOnly are modules that only caddymodule and the programs may know.
