@@ -70,6 +70,34 @@ func (u Unit) Check() error {
 	return foldable(u.ID, u.Name)
 }
 
+// Check returns [auth.Malformed] for an identity without id, realm or account.
+func (i Identity) Check() error {
+	if err := required(i.ID, i.Realm, i.Account); err != nil {
+		return err
+	}
+	return text(i.Type)
+}
+
+// Check returns [auth.Malformed] for an identifier without id, realm or
+// account, whose name [NameKey] refuses, or that is not exactly one of a code
+// and a name with its pass code.
+func (i Identifier) Check() error {
+	if err := required(i.ID, i.Realm, i.Account); err != nil {
+		return err
+	}
+	named := i.Name != ""
+	if named == i.PassCode.Empty() || named != i.Code.IsZero() {
+		return malformed()
+	}
+	if !named {
+		return nil
+	}
+	if _, err := NameKey(i.Name); err != nil {
+		return err
+	}
+	return text(i.PassCode.Reveal())
+}
+
 // Check returns [auth.Malformed] for a key without realm or digest.
 func (k Key) Check() error {
 	if err := required(k.Realm); err != nil {

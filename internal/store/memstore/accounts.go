@@ -79,6 +79,8 @@ func (m *memory) DeleteAccount(ctx context.Context, realm, id string) error {
 			delete(r.accounts, id)
 		}
 		maps.DeleteFunc(r.memberships, func(_ membershipID, row store.Membership) bool { return row.Account == id })
+		maps.DeleteFunc(r.identities, func(_ string, row store.Identity) bool { return row.Account == id })
+		r.dropIdentifiers(id)
 		changes := subjectChanged(realm, id)
 		changes = append(changes, r.dropKeys(func(k store.Key) bool { return k.Account == id })...)
 		r.dropSessions(func(s store.Session) bool { return s.Subject == id })

@@ -28,7 +28,7 @@ func New(now func() time.Time) store.Store {
 		done:    make(chan struct{}),
 	}
 	return store.Store{
-		Accounts: m, Memberships: m, Tenants: m, Units: m, Keys: m,
+		Accounts: m, Memberships: m, Tenants: m, Units: m, Identities: m, Identifiers: m, Keys: m,
 		Sessions: m, SigningKeys: m, Changes: m, Close: m.close,
 	}
 }
@@ -61,26 +61,35 @@ type realm struct {
 	tenants      map[string]store.Tenant
 	tenantNames  map[string]string
 	units        map[string]store.Unit
-	keys         map[int64]store.Key
-	keyDigests   map[auth.Digest]int64
-	sessions     map[string]store.Session
-	digests      map[auth.Digest]string
-	slots        map[string]string
+	identities   map[string]store.Identity
+	identifiers  map[string]store.Identifier
+	// identifierNames and identifierCodes lead to an identifier's id.
+	identifierNames map[string]string
+	identifierCodes map[auth.Digest]string
+	keys            map[int64]store.Key
+	keyDigests      map[auth.Digest]int64
+	sessions        map[string]store.Session
+	digests         map[auth.Digest]string
+	slots           map[string]string
 }
 
 func newRealm() *realm {
 	return &realm{
-		accounts:     map[string]store.Account{},
-		accountNames: map[string]string{},
-		memberships:  map[membershipID]store.Membership{},
-		tenants:      map[string]store.Tenant{},
-		tenantNames:  map[string]string{},
-		units:        map[string]store.Unit{},
-		keys:         map[int64]store.Key{},
-		keyDigests:   map[auth.Digest]int64{},
-		sessions:     map[string]store.Session{},
-		digests:      map[auth.Digest]string{},
-		slots:        map[string]string{},
+		accounts:        map[string]store.Account{},
+		accountNames:    map[string]string{},
+		memberships:     map[membershipID]store.Membership{},
+		tenants:         map[string]store.Tenant{},
+		tenantNames:     map[string]string{},
+		units:           map[string]store.Unit{},
+		identities:      map[string]store.Identity{},
+		identifiers:     map[string]store.Identifier{},
+		identifierNames: map[string]string{},
+		identifierCodes: map[auth.Digest]string{},
+		keys:            map[int64]store.Key{},
+		keyDigests:      map[auth.Digest]int64{},
+		sessions:        map[string]store.Session{},
+		digests:         map[auth.Digest]string{},
+		slots:           map[string]string{},
 	}
 }
 

@@ -86,7 +86,7 @@ func newDatabase(f *flavour, p pools, o Options) *database {
 // store returns d as the parts that it is.
 func (d *database) store() store.Store {
 	return store.Store{
-		Accounts: d, Memberships: d, Tenants: d, Units: d, Keys: d,
+		Accounts: d, Memberships: d, Tenants: d, Units: d, Identities: d, Identifiers: d, Keys: d,
 		Sessions: d, SigningKeys: d, Changes: d, Close: d.shut,
 	}
 }

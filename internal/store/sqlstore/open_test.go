@@ -174,13 +174,52 @@ func foreignDatabase(t *testing.T, dir string) string {
 	return path
 }
 
+// steps are the migrations that this version knows.
+func steps(t *testing.T) []migration {
+	t.Helper()
+	all, err := readMigrations(sqliteFlavour().migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestOpenKeepsWhatAnOlderVersionWrote opens, with this version, a store of
+// each schema before it.
+func TestOpenKeepsWhatAnOlderVersionWrote(t *testing.T) {
+	all := steps(t)
+	for n := 1; n < len(all); n++ {
+		path := filepath.Join(t.TempDir(), "gatehouse.db")
+		older := sqliteFlavour()
+		files := fstest.MapFS{}
+		for _, s := range all[:n] {
+			files[s.name] = &fstest.MapFile{Data: []byte(s.script)}
+		}
+		older.migrations = files
+		d, err := openSQLite(t.Context(), path, older, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		account := store.Account{ID: "a", Realm: "default", Username: "ana"}
+		if err := errors.Join(d.InsertAccount(t.Context(), account), d.InsertSession(t.Context(), testSession(1)), d.shut()); err != nil {
+			t.Fatalf("schema %d: %v", n, err)
+		}
+		now := openAt(t, path, Options{})
+		has(t, now, 1)
+		identity := store.Identity{ID: "i", Realm: "default", Account: "a"}
+		if err := now.InsertIdentity(t.Context(), identity, true); err != nil {
+			t.Errorf("schema %d: %v", n, err)
+		}
+	}
+}
+
 func futureDatabase(t *testing.T, dir string) string {
 	path := filepath.Join(dir, "future.db")
-	files := fstest.MapFS{
-		"0001_initial.sql": {Data: []byte(`CREATE TABLE a (b TEXT)`)},
-		"0002_more.sql":    {Data: []byte(`CREATE TABLE c (d TEXT)`)},
-	}
 	future := sqliteFlavour()
+	files := fstest.MapFS{}
+	for i := range len(steps(t)) + 1 {
+		files[fmt.Sprintf("%04d_table.sql", i+1)] = &fstest.MapFile{Data: fmt.Appendf(nil, "CREATE TABLE t%d (a TEXT)", i)}
+	}
 	future.migrations = files
 	d, err := openSQLite(t.Context(), path, future, Options{})
 	if err != nil {
@@ -255,7 +294,7 @@ func openAtOnce(t *testing.T) {
 		has(t, d, i)
 	}
 	var applied int
-	if err := d.readers.QueryRow(`SELECT COUNT(*) FROM schema_migrations`).Scan(&applied); err != nil || applied != 1 {
+	if err := d.readers.QueryRow(`SELECT COUNT(*) FROM schema_migrations`).Scan(&applied); err != nil || applied != len(steps(t)) {
 		t.Fatalf("got %d migrations, %v", applied, err)
 	}
 }
