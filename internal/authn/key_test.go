@@ -17,6 +17,8 @@ func TestNoTwoCredentialsShareACacheKey(t *testing.T) {
 		{"", bearer.Credential{Kind: auth.Bearer, Token: "ab"}},
 		{"a", bearer.Credential{Kind: auth.Query, Token: "b"}},
 		{"a", bearer.Credential{Kind: auth.Body, Token: "b"}},
+		{"a", bearer.Credential{Kind: auth.Bearer, Token: "b", Key: "b"}},
+		{"a", bearer.Credential{Kind: auth.Bearer, Key: "b"}},
 		{"a", bearer.Credential{Kind: auth.APIKey, Key: "b"}},
 		{"a", bearer.Credential{Kind: auth.Basic, Key: "b"}},
 		{"a", bearer.Credential{Kind: auth.KeyUserToken, Token: "x", Key: "y", User: "z"}},

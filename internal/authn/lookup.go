@@ -44,7 +44,9 @@ func (r *Resolver) lookup(ctx context.Context, realm string, c bearer.Credential
 
 func (l *lookup) read(ctx context.Context, c bearer.Credential) error {
 	switch c.Kind {
-	case auth.Bearer, auth.Query, auth.Body:
+	case auth.Bearer:
+		return l.tokenOrKey(ctx, c)
+	case auth.Query, auth.Body:
 		return l.token(ctx, c.Token, store.AccessToken)
 	case auth.APIKey, auth.Basic:
 		return l.key(ctx, c.Key)
@@ -69,12 +71,33 @@ func absent(err error) error {
 	return err
 }
 
+// tokenOrKey reads a Bearer that may be an API key instead: one that is no
+// token at all. A token that was withdrawn or has expired is that, whatever
+// else its text may be.
+func (l *lookup) tokenOrKey(ctx context.Context, c bearer.Credential) error {
+	s, err := l.session(ctx, c.Token)
+	if auth.IsNotFound(err) && c.Key != "" {
+		l.p.Credential = auth.APIKey
+		return l.key(ctx, c.Key)
+	}
+	if err != nil {
+		return absent(err)
+	}
+	return l.useSession(ctx, s, store.AccessToken)
+}
+
 // token follows a token of this kind to its session and the account behind it.
 func (l *lookup) token(ctx context.Context, text string, kind store.SessionKind) error {
 	s, err := l.session(ctx, text)
 	if err != nil {
-		return err
+		return absent(err)
 	}
+	return l.useSession(ctx, s, kind)
+}
+
+// useSession refuses a session that no longer counts or is of another kind,
+// and takes over who it speaks for.
+func (l *lookup) useSession(ctx context.Context, s store.Session, kind store.SessionKind) error {
 	if s.Kind != kind || !s.Retired.IsZero() {
 		return refused(auth.ReasonUnknown)
 	}
@@ -94,7 +117,7 @@ func (l *lookup) token(ctx context.Context, text string, kind store.SessionKind)
 
 // session finds the row of a token. A JWT is verified and then found by its
 // token ID, and must be the very text that was issued: so a revoked one stays
-// revoked however it is spelled.
+// revoked however it is spelled. [auth.NotFound] where there is no such row.
 func (l *lookup) session(ctx context.Context, text string) (store.Session, error) {
 	d := auth.DigestOf(text)
 	ref := store.SessionRef{Digest: d}
@@ -107,7 +130,7 @@ func (l *lookup) session(ctx context.Context, text string) (store.Session, error
 	}
 	s, err := l.rows.Sessions.Session(ctx, l.realm, ref)
 	if err != nil {
-		return s, absent(err)
+		return s, err
 	}
 	if !s.Digest.Equal(d) {
 		return s, refused(auth.ReasonSignature)

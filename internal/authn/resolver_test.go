@@ -480,6 +480,83 @@ func TestTheThreePartsOfATripleMustAgree(t *testing.T) {
 	}
 }
 
+// eitherOf is a Bearer that may be a token or a key.
+func eitherOf(text string) bearer.Credential {
+	return bearer.Credential{Kind: auth.Bearer, Token: text, Key: text}
+}
+
+func TestABearerThatMayBeAKeyIsATokenFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		synctest.Wait()
+		for range 2 { // looked up, and cached
+			if p := w.pass(eitherOf(w.token)); p.Credential != auth.Bearer || p.TokenID != sessionID || p.KeyID != 0 {
+				t.Errorf("a token is %+v", p)
+			}
+			p := w.pass(eitherOf(w.key))
+			if p.Credential != auth.APIKey || p.TokenID != "" || p.KeyID != w.keyID || p.Permissions != auth.Read || p.Subject != account {
+				t.Errorf("a key is %+v", p)
+			}
+		}
+		if n := w.r.Stats().Hits; n != 2 {
+			t.Errorf("%d were answered from the cache", n)
+		}
+		w.refuse(eitherOf("neither"), auth.InvalidCredential, auth.ReasonUnknown)
+		w.refuse(bearer.Credential{Kind: auth.Bearer, Token: w.key}, auth.InvalidCredential, auth.ReasonUnknown)
+		w.refuse(bearer.Credential{Kind: auth.Query, Token: w.key, Key: w.key}, auth.InvalidCredential, auth.ReasonUnknown)
+	})
+}
+
+func TestABearerThatIsAKeyDiesWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		synctest.Wait()
+		w.pass(eitherOf(w.key))
+		k, err := w.Keys.Key(w.ctx, realm, w.keyID)
+		must(t, err)
+		k.Revoked = store.Precise(w.now())
+		must(t, w.Keys.UpdateKey(w.ctx, k))
+		w.refuse(eitherOf(w.key), auth.InvalidCredential, auth.ReasonRevoked)
+	})
+}
+
+// TestABadTokenIsNoKey although its text is one: what is refused as a token
+// does not get another try.
+func TestABadTokenIsNoKey(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*store.Session)
+		reason auth.Reason
+	}{
+		"an expired one":  {func(s *store.Session) { s.Expires = s.Issued }, auth.ReasonExpired},
+		"a refresh token": {func(s *store.Session) { s.Kind = store.RefreshToken }, auth.ReasonUnknown},
+		"a retired one":   {func(s *store.Session) { s.Retired = s.Issued }, auth.ReasonUnknown},
+		"one of nobody":   {func(s *store.Session) { s.Subject = "5c0e0000-0000-4000-8000-000000000000" }, auth.ReasonUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.token = w.key
+			w.addSession(func(s *store.Session) { s.ID = "also-a-key"; c.change(s) })
+			w.refuse(eitherOf(w.key), auth.InvalidCredential, c.reason)
+			if p := w.pass(w.apiKey()); p.Credential != auth.APIKey {
+				t.Errorf("the key itself is %+v", p)
+			}
+		})
+	}
+}
+
+// TestATokenThatCannotBeLookedUpIsNoKey: it may be a good token.
+func TestATokenThatCannotBeLookedUpIsNoKey(t *testing.T) {
+	w := newWorld(t, func(c *authn.Config) { c.Store.Sessions = unreachable{c.Store.Sessions} })
+	w.refuse(eitherOf(w.key), auth.Unavailable, auth.ReasonStore)
+}
+
+// unreachable is a store of sessions that cannot be asked.
+type unreachable struct{ store.Sessions }
+
+func (unreachable) Session(context.Context, string, store.SessionRef) (store.Session, error) {
+	return store.Session{}, auth.Fail(auth.Unavailable, auth.ReasonStore, nil)
+}
+
 func TestAnAllowListIsHeldAgainstEveryRequest(t *testing.T) {
 	w := newWorld(t, nil)
 	a, err := w.Accounts.Account(w.ctx, realm, account)

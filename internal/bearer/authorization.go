@@ -10,10 +10,17 @@ import (
 
 const authorization = "Authorization"
 
+// The schemes; a lenient Bearer knows both of its own.
+const (
+	bearerScheme = "bearer"
+	jwtScheme    = "jwt"
+	basicScheme  = "basic"
+)
+
 // readBearer returns the token of an Authorization field (RFC 6750 section
 // 2.1): the scheme in any case, one space, b64token characters.
-func readBearer(r *http.Request) (string, error) {
-	text, err := schemeValue(r, "bearer")
+func (s *Spec) readBearer(r *http.Request) (string, error) {
+	text, err := s.schemeValue(r)
 	if err != nil || text == "" {
 		return "", err
 	}
@@ -29,8 +36,8 @@ func readBearer(r *http.Request) (string, error) {
 // readBasic returns the username of an Authorization field (RFC 7617). The
 // colon may be missing and the password is ignored, since public clients leave
 // them out; the base64 is taken strictly, so that a key has one spelling.
-func readBasic(r *http.Request) (string, error) {
-	text, err := schemeValue(r, "basic")
+func (s *Spec) readBasic(r *http.Request) (string, error) {
+	text, err := s.schemeValue(r)
 	if err != nil || text == "" {
 		return "", err
 	}
@@ -56,24 +63,54 @@ var strictBase64 = base64.StdEncoding.Strict()
 
 // schemeValue returns what follows the scheme and one space, "" where another
 // scheme or none was used. Two Authorization fields are malformed whatever
-// their schemes: which of them an upstream would read is anyone's guess.
-func schemeValue(r *http.Request, scheme string) (string, error) {
-	fields := r.Header[authorization]
-	if len(fields) == 0 {
+// their schemes: which of them an upstream would read is anyone's guess. So is
+// white space around the value, which HTTP/2 lets through and a proxy drops.
+func (s *Spec) schemeValue(r *http.Request) (string, error) {
+	value, err := single(r.Header, authorization)
+	if err != nil || value == "" {
+		return "", err
+	}
+	scheme, ours := s.scheme(value)
+	if !ours {
 		return "", nil
 	}
-	if len(fields) > 1 {
-		return "", malformed(auth.ReasonDuplicate)
+	if trimOWS(value) != value {
+		return "", malformed(auth.ReasonForm)
 	}
-	if !hasScheme(fields[0], scheme) {
-		return "", nil
+	if scheme == "" {
+		return value, nil
 	}
-	rest := fields[0][len(scheme):]
+	rest := value[len(scheme):]
 	if len(rest) < 2 || rest[0] != ' ' {
 		return "", malformed(auth.ReasonForm)
 	}
 	return rest[1:], nil
 }
+
+// scheme returns the scheme of an Authorization value, "" for none, and
+// whether the value is for this spec, whatever follows.
+func (s *Spec) scheme(value string) (scheme string, ours bool) {
+	value = trimOWS(value)
+	switch {
+	case s.Kind == auth.Basic:
+		return basicScheme, hasScheme(value, basicScheme)
+	case hasScheme(value, bearerScheme):
+		return bearerScheme, true
+	case !s.Lenient:
+		return "", false
+	case hasScheme(value, jwtScheme):
+		return jwtScheme, true
+	}
+	return "", value != "" && !strings.ContainsAny(value, " \t")
+}
+
+// trimOWS takes off the white space that may stand around the value of a field
+// (RFC 9110 section 5.6.3).
+func trimOWS(value string) string { return strings.Trim(value, " \t") }
+
+// isJWT reports whether a text has the form of a JWT in its compact
+// serialisation (RFC 7519 section 3): three parts.
+func isJWT(text string) bool { return strings.Count(text, ".") == 2 }
 
 // hasScheme reports whether an Authorization value uses this scheme, whatever
 // follows it.

@@ -35,7 +35,69 @@ func TestReadBearer(t *testing.T) {
 		"a JWS in JSON is no token":              {request(`Authorization: Bearer {"payload":"e30"}`), invalid(auth.ReasonForm)},
 		"letters of other scripts are no token":  {request("Authorization: Bearer äbc"), invalid(auth.ReasonForm)},
 		"a quoted token is no token":             {request(`Authorization: Bearer "abc"`), invalid(auth.ReasonForm)},
+		"white space before it is malformed":     {request("Authorization:  \tBearer abc"), malformed(auth.ReasonForm)},
+		"white space behind it is malformed":     {request("Authorization: Bearer abc\t"), malformed(auth.ReasonForm)},
+		"the scheme JWT is the upstream's":       {request("Authorization: JWT abc"), absent()},
+		"a bare token is the upstream's":         {request("Authorization: abc"), absent()},
 	})
+}
+
+func TestReadLenientBearer(t *testing.T) {
+	got := func(text string) want { return token(auth.Bearer, text) }
+	long := strings.Repeat("a", bearer.MaxValue)
+	runReads(t, bearer.Spec{Kind: auth.Bearer, Lenient: true}, map[string]readCase{
+		"no field is no credential":              {request(), absent()},
+		"an empty field is no credential":        {request("Authorization: "), absent()},
+		"white space is no credential":           {request("Authorization:  \t "), absent()},
+		"the scheme Bearer is read":              {request("Authorization: Bearer a.b.c"), got("a.b.c")},
+		"the scheme JWT is read":                 {request("Authorization: JWT a.b.c"), got("a.b.c")},
+		"it may be in any case":                  {request("Authorization: jWt a.b.c"), got("a.b.c")},
+		"a bare token is read":                   {request("Authorization: a.b-c_d~e/f+g=="), got("a.b-c_d~e/f+g==")},
+		"a bare token may begin like a scheme":   {request("Authorization: Bearer.jwt.c"), got("Bearer.jwt.c")},
+		"a bare token may begin like the other":  {request("Authorization: jwtbearer"), got("jwtbearer")},
+		"a bare token of the greatest length":    {request("Authorization: " + long), got(long)},
+		"a longer one was never issued":          {request("Authorization: " + long + "a"), invalid(auth.ReasonTooLarge)},
+		"a longer one with a scheme neither":     {request("Authorization: JWT " + long + "a"), invalid(auth.ReasonTooLarge)},
+		"another scheme is the upstream's":       {request("Authorization: Basic azE6"), absent()},
+		"a scheme that holds ours is another":    {request("Authorization: XJWT a.b.c"), absent()},
+		"a scheme that begins like it is too":    {request("Authorization: JWT2 a.b.c"), absent()},
+		"parameters are another scheme's":        {request(`Authorization: Digest username="a", nonce="b"`), absent()},
+		"two joined fields are another scheme's": {request("Authorization: a.b.c, d.e.f"), absent()},
+		"two joined ones of ours are no token":   {request("Authorization: JWT a.b.c, JWT d.e.f"), invalid(auth.ReasonForm)},
+		"two joined without a space are none":    {request("Authorization: a.b.c,d.e.f"), invalid(auth.ReasonForm)},
+		"a quoted bare token is no token":        {request(`Authorization: "abc"`), invalid(auth.ReasonForm)},
+		"letters of other scripts are no token":  {request("Authorization: äbc"), invalid(auth.ReasonForm)},
+		"the scheme alone is malformed":          {request("Authorization: JWT"), malformed(auth.ReasonForm)},
+		"the other alone is malformed":           {request("Authorization: Bearer"), malformed(auth.ReasonForm)},
+		"a tab is no space":                      {request("Authorization: JWT\tabc"), malformed(auth.ReasonForm)},
+		"a comma is no space":                    {request("Authorization: JWT,abc"), malformed(auth.ReasonForm)},
+		"two spaces are no token":                {request("Authorization: JWT  abc"), invalid(auth.ReasonForm)},
+		"two words are no token":                 {request("Authorization: JWT abc def"), invalid(auth.ReasonForm)},
+		"two fields are malformed":               {request("Authorization: JWT a", "Authorization: Bearer b"), malformed(auth.ReasonDuplicate)},
+		"a field of another scheme too":          {request("Authorization: Basic YQ==", "Authorization: a.b.c"), malformed(auth.ReasonDuplicate)},
+		"white space before it is malformed":     {request("Authorization:  a.b.c"), malformed(auth.ReasonForm)},
+		"white space behind it is malformed":     {request("Authorization: a.b.c\t"), malformed(auth.ReasonForm)},
+		"white space before JWT is malformed":    {request("Authorization: \tJWT a.b.c"), malformed(auth.ReasonForm)},
+	})
+}
+
+func TestReadBearerThatMayBeAKey(t *testing.T) {
+	either := func(text string) want { return want{c: bearer.Credential{Kind: auth.Bearer, Token: text, Key: text}} }
+	for name, lines := range map[string]func(string) string{
+		"with a scheme": func(text string) string { return "Authorization: Bearer " + text },
+		"without one":   func(text string) string { return "Authorization: " + text },
+	} {
+		t.Run(name, func(t *testing.T) {
+			runReads(t, bearer.Spec{Kind: auth.Bearer, Lenient: true, Keys: true}, map[string]readCase{
+				"a text may be either":            {request(lines("api_k1")), either("api_k1")},
+				"one dot is no JWT":               {request(lines("a.b")), either("a.b")},
+				"three dots are no JWT":           {request(lines("a.b.c.d")), either("a.b.c.d")},
+				"a JWT is no key":                 {request(lines("a.b.c")), token(auth.Bearer, "a.b.c")},
+				"empty parts are the form of one": {request(lines("a..")), token(auth.Bearer, "a..")},
+				"what is no token is no key":      {request(lines(`"k1"`)), invalid(auth.ReasonForm)},
+			})
+		})
+	}
 }
 
 func TestReadBasic(t *testing.T) {
@@ -58,6 +120,7 @@ func TestReadBasic(t *testing.T) {
 		"the URL alphabet is malformed":    {request("Authorization: Basic _-__"), malformed(auth.ReasonForm)},
 		"a line break within is malformed": {request("Authorization: Basic az\r\nE6"), malformed(auth.ReasonForm)},
 		"more after the pair is malformed": {request("Authorization: Basic azE6 x"), malformed(auth.ReasonForm)},
+		"white space around is malformed":  {request("Authorization:  Basic azE6"), malformed(auth.ReasonForm)},
 		"two fields are malformed":         {request(pair("k1"), pair("k1")), malformed(auth.ReasonDuplicate)},
 		"a key that is too long is no key": {request(pair(strings.Repeat("k", bearer.MaxValue+1))), invalid(auth.ReasonTooLarge)},
 	})

@@ -88,32 +88,20 @@ type reread struct {
 // member returns the value of the member, nil where it is absent or text is
 // not one JSON object. [json.Unmarshal] would let the last of two win.
 func (s *Spec) member(text []byte) (value json.RawMessage, err error) {
-	if !json.Valid(text) {
-		return nil, nil
-	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	_, _ = dec.Token() // the brace
-	for dec.More() {
-		name, _ := dec.Token()
-		var v json.RawMessage
-		_ = dec.Decode(&v) // the text is valid
-		if !s.isMember(name) {
+	for m := range members(text) {
+		if !s.isMember(m.name) {
 			continue
 		}
 		if value != nil {
 			return nil, malformed(auth.ReasonDuplicate)
 		}
-		value = v
+		value = m.value
 	}
 	return value, nil
 }
 
-func (s *Spec) isMember(name json.Token) bool {
-	text, ok := name.(string)
-	if !ok || len(text) != len(s.Name) {
-		return false
-	}
-	return text == s.Name || s.FoldName && lowerASCII(text) == lowerASCII(s.Name)
+func (s *Spec) isMember(name string) bool {
+	return name == s.Name || s.FoldName && len(name) == len(s.Name) && lowerASCII(name) == lowerASCII(s.Name)
 }
 
 func lowerASCII(text string) string {

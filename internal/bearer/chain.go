@@ -47,7 +47,7 @@ type Chain struct {
 
 // NewChain returns a chain of these specs, each of which passes [Spec.Check].
 // Specs of one source become one, in the place of the first, that accepts the
-// form of either. Each of yields is a pair where a bad credential of the first
+// form of either and all that one of them allows. Each of yields is a pair where a bad credential of the first
 // kind counts as absent beside one of the second.
 func NewChain(specs []Spec, yields [][2]auth.CredentialKind) *Chain {
 	c := &Chain{yields: slices.Clone(yields)}
@@ -80,6 +80,9 @@ func (c *Chain) add(s Spec) {
 	known.FoldName = known.FoldName || s.FoldName || known.Name != s.Name
 	known.MaxBody = max(bodyLimit(known), bodyLimit(&s))
 	known.Form = either(known.Form, s.Form)
+	known.Lenient = known.Lenient || s.Lenient
+	known.Keys = known.Keys || s.Keys
+	known.StripMember = known.StripMember || s.StripMember
 }
 
 // either takes a text that has one of two forms. nil is every text as it is.

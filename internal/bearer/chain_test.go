@@ -164,6 +164,30 @@ func TestChainMergesSpecsOfOneSource(t *testing.T) {
 	}
 }
 
+// TestChainMergesBearers as of two dialects on one site: one with opaque
+// tokens, one with JWTs and keys.
+func TestChainMergesBearers(t *testing.T) {
+	opaque, login := bearer.Spec{Kind: auth.Bearer}, bearer.Spec{Kind: auth.Bearer, Lenient: true, Keys: true}
+	for _, specs := range [][]bearer.Spec{{opaque, login}, {login, opaque}} {
+		chain := bearer.NewChain(specs, nil)
+		for value, want := range map[string]string{
+			"Bearer opaque": "bearer=opaqueopaque", "JWT opaque": "bearer=opaqueopaque", "opaque": "bearer=opaqueopaque",
+			"Bearer a.b.c": "bearer=a.b.c", "a.b.c": "bearer=a.b.c", "Basic azE6": "", "Bearer": "malformed: form",
+		} {
+			r := request("Authorization: " + value)
+			if got := kinds(chain.Read(r)); got != want {
+				t.Errorf("%s: got %q, want %q", value, got, want)
+			}
+			if chain.Strip(r); len(r.Header) != 0 && value != "Basic azE6" {
+				t.Errorf("%s: left are %v", value, r.Header)
+			}
+		}
+		if got := chain.Headers(); !slices.Equal(got, []string{"Authorization"}) {
+			t.Errorf("fields are %v", got)
+		}
+	}
+}
+
 func TestChainBoundsHowManyArePresented(t *testing.T) {
 	var specs []bearer.Spec
 	var query []string
@@ -199,6 +223,10 @@ func TestStripAuthorization(t *testing.T) {
 		lines []string
 		left  int
 	}{
+		"white space around it hides nothing":   {auth.Bearer, []string{"Authorization: \t Bearer a"}, 0},
+		"none behind it does either":            {auth.Basic, []string{"Authorization: Basic a \t"}, 0},
+		"JWT is another scheme":                 {auth.Bearer, []string{"Authorization: JWT a"}, 1},
+		"a bare token is another's":             {auth.Bearer, []string{"Authorization: a"}, 1},
 		"a good one goes":                       {auth.Bearer, []string{"Authorization: bearer a"}, 0},
 		"a malformed one goes":                  {auth.Bearer, []string{"Authorization: Bearer,a b"}, 0},
 		"a bare scheme goes":                    {auth.Basic, []string{"Authorization: BASIC"}, 0},
@@ -217,6 +245,19 @@ func TestStripAuthorization(t *testing.T) {
 				t.Errorf("left are %v", r.Header)
 			}
 		})
+	}
+}
+
+func TestStripLenientBearer(t *testing.T) {
+	for value, left := range map[string]int{
+		"Bearer a": 0, "bEARER": 0, "JWT a": 0, "jwt": 0, "JWT,a": 0, "a": 0, "a,b": 0, `"a"`: 0, " a": 0, "a\t": 0, " JWT a": 0,
+		"": 1, "Basic a": 1, "Digest a=b, c=d": 1, "JWT2 a": 1, "\tBasic a": 1,
+	} {
+		r := request("Authorization: " + value)
+		bearer.Spec{Kind: auth.Bearer, Lenient: true}.Strip(r)
+		if len(r.Header) != left {
+			t.Errorf("%q: left are %q", value, r.Header)
+		}
 	}
 }
 

@@ -22,6 +22,12 @@ var reserved = map[string]string{
 // Check returns what is wrong with a spec as somebody configured it. A spec
 // that a dialect makes has to pass it too.
 func (s Spec) Check() error {
+	if (s.Lenient || s.Keys) && s.Kind != auth.Bearer {
+		return fmt.Errorf("%s has one form: only bearer is read leniently or as a key", s.Kind)
+	}
+	if s.StripMember && s.Kind != auth.Body {
+		return fmt.Errorf("%s has no member to take out of a body", s.Kind)
+	}
 	switch s.Kind {
 	case auth.Bearer, auth.Basic, auth.KeyUserToken:
 		if s.Name != "" {

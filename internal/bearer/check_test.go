@@ -30,6 +30,11 @@ func TestCheck(t *testing.T) {
 		"Connection is taken":                       {bearer.Spec{Kind: auth.APIKey, Name: "connection"}, "hop-by-hop"},
 		"an identity field would be removed unread": {bearer.Spec{Kind: auth.APIKey, Name: "X-Auth-Token"}, "removed"},
 		"so would another spelling of one":          {bearer.Spec{Kind: auth.APIKey, Name: "x_auth.token"}, "removed"},
+		"a lenient Bearer is fine":                  {bearer.Spec{Kind: auth.Bearer, Lenient: true, Keys: true}, ""},
+		"a member can be taken out":                 {bearer.Spec{Kind: auth.Body, Name: "t", StripMember: true}, ""},
+		"no key is read leniently":                  {bearer.Spec{Kind: auth.APIKey, Lenient: true}, "one form"},
+		"no parameter is a key":                     {bearer.Spec{Kind: auth.Query, Name: "t", Keys: true}, "one form"},
+		"a parameter is no member":                  {bearer.Spec{Kind: auth.Query, Name: "t", StripMember: true}, "no member"},
 		"an unknown kind is none":                   {bearer.Spec{Kind: "cookie"}, "no kind"},
 	} {
 		t.Run(name, func(t *testing.T) {

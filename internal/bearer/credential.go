@@ -12,7 +12,8 @@ type Credential struct {
 	Kind auth.CredentialKind
 	// Token is the token of Bearer, Query, Body and KeyUserToken.
 	Token string
-	// Key is the API key of APIKey, Basic and KeyUserToken.
+	// Key is the API key of APIKey, Basic and KeyUserToken. With Bearer it is
+	// the text of Token again, where that may be a token or an API key.
 	Key string
 	// User is the userid of KeyUserToken.
 	User string
@@ -36,6 +37,15 @@ type Spec struct {
 	Form func(string) (string, bool)
 	// MaxBody bounds what is read of a body to find a member; 0 is 64 KiB.
 	MaxBody int64
+	// Lenient has Bearer take the scheme JWT for its own, in any case too, and
+	// a value without a scheme for a token: it has no white space in it. Other
+	// schemes stay the business of others.
+	Lenient bool
+	// Keys has Bearer take an API key as well: any text but one in the form of
+	// a JWT, which is a token or nothing. Form is held against both.
+	Keys bool
+	// StripMember has Strip take the member of Body out of the body.
+	StripMember bool
 	// canonical is the header's name in canonical form, where a chain has
 	// worked it out.
 	canonical string

@@ -41,22 +41,40 @@ func FuzzHeaders(f *testing.F) {
 		"Authorization: Bearer abc", "Authorization: Basic azE6", "Authorization: Bearer a\nAuthorization: Bearer b",
 		"X-Api-Key: k", "apikey: k\nuserid: u\ntoken: t", "apikey: k\nentity-authentication-token: e", "Authorization: bearer",
 		"authorization: basic azE", "X-Api-Key: k\nx-api-key: l", "Authorization: Digest x\napikey: k", "Authorization: Bearer\x00x",
+		"Authorization: JWT a.b.c", "Authorization: a.b.c", "Authorization: jwt\ta", "Authorization:  a.b.c \t", "Authorization: k1",
 	} {
 		f.Add(seed)
 	}
-	kinds := []auth.CredentialKind{auth.Bearer, auth.Basic, auth.APIKey, auth.KeyUserToken}
+	specs := []bearer.Spec{
+		{Kind: auth.Bearer},
+		{Kind: auth.Bearer, Lenient: true, Keys: true},
+		{Kind: auth.Basic},
+		{Kind: auth.APIKey},
+		{Kind: auth.KeyUserToken},
+	}
 	f.Fuzz(func(t *testing.T, header string) {
-		for _, k := range kinds {
+		for _, s := range specs {
 			r := request(strings.Split(header, "\n")...)
-			s := bearer.Spec{Kind: k}
 			checkReading(t, s, r)
 			s.Strip(r)
 			if _, present, err := s.Read(r); present || err != nil {
-				t.Fatalf("%s is still there after stripping: %v, %v", k, present, err)
+				t.Fatalf("%+v is still there after stripping: %v, %v", s, present, err)
+			}
+			trimValues(r)
+			if _, present, err := s.Read(r); present || err != nil {
+				t.Fatalf("%+v is there again where a proxy trims: %v, %v", s, present, err)
 			}
 		}
 		checkChain(t, request(strings.Split(header, "\n")...))
 	})
+}
+
+// trimValues does to Authorization what an HTTP/1.1 client does to any field
+// that it sends on.
+func trimValues(r *http.Request) {
+	for i, v := range r.Header["Authorization"] {
+		r.Header["Authorization"][i] = strings.Trim(v, " \t\r\n")
+	}
 }
 
 func checkChain(t *testing.T, r *http.Request) {

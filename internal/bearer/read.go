@@ -35,11 +35,11 @@ func (s *Spec) readInto(c *Credential, r *http.Request) error {
 	var err error
 	switch s.Kind {
 	case auth.Bearer:
-		text, err = readBearer(r)
+		text, err = s.readBearer(r)
 	case auth.APIKey:
 		text, err = s.readHeader(r)
 	case auth.Basic:
-		text, err = readBasic(r)
+		text, err = s.readBasic(r)
 	case auth.Query:
 		text, err = s.readQuery(r)
 	case auth.Body:
@@ -58,6 +58,9 @@ func (s *Spec) readInto(c *Credential, r *http.Request) error {
 		return nil
 	}
 	c.Token = text
+	if s.Keys && s.Kind == auth.Bearer && !isJWT(text) {
+		c.Key = text
+	}
 	return nil
 }
 

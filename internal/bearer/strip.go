@@ -11,14 +11,13 @@ import (
 // reading it again finds nothing. Headers are deleted; a query parameter goes
 // from URL.RawQuery and from RequestURI, which some handlers forward, and the
 // other parameters stay byte for byte. An Authorization field of another
-// scheme is the upstream's business and stays. A body is left alone: it may be
-// signed or have a length that was already announced.
+// scheme is the upstream's business and stays. So does a body, which may be
+// signed or have a length that was already announced, unless StripMember says
+// otherwise.
 func (s Spec) Strip(r *http.Request) {
 	switch s.Kind {
-	case auth.Bearer:
-		stripScheme(r, "bearer")
-	case auth.Basic:
-		stripScheme(r, "basic")
+	case auth.Bearer, auth.Basic:
+		s.stripAuthorization(r)
 	case auth.APIKey:
 		delete(r.Header, s.header())
 	case auth.KeyUserToken:
@@ -27,14 +26,19 @@ func (s Spec) Strip(r *http.Request) {
 		}
 	case auth.Query:
 		s.stripQuery(r)
+	case auth.Body:
+		s.stripBody(r)
 	}
 }
 
-// stripScheme deletes Authorization where its only value has this scheme, or
-// where there are several, which read two ways.
-func stripScheme(r *http.Request, scheme string) {
+// stripAuthorization deletes the field where its only value is for this spec,
+// or where there are several, which read two ways.
+func (s *Spec) stripAuthorization(r *http.Request) {
 	fields := r.Header[authorization]
-	if len(fields) > 1 || len(fields) == 1 && hasScheme(fields[0], scheme) {
+	if len(fields) == 0 {
+		return
+	}
+	if _, ours := s.scheme(fields[0]); ours || len(fields) > 1 {
 		delete(r.Header, authorization)
 	}
 }
