@@ -24,10 +24,12 @@ type Sessions interface {
 	// with one more Version, and adds next, in one transaction; it records a
 	// change of old's session. [auth.Conflict] where the version is another,
 	// [auth.NotFound] where the row is gone: of any number of exchanges of one
-	// row one wins. A rotation, a redeem and a patch are all this.
+	// row one wins. A rotation, a redeem and a patch are all this. Updated
+	// stays where a touch made it later than old says.
 	ExchangeSession(ctx context.Context, old Session, next ...Session) error
 	// TouchSession sets Updated where at is later, without a new version and
-	// without a change. It may be written late, and lost in a crash.
+	// without a change. It may be written late, and lost in a crash; this
+	// process reads it at once, but a query may select by what is written.
 	TouchSession(ctx context.Context, realm, id string, at Time) error
 	// RevokeSessions removes what m matches and returns how many; it records
 	// one change for a subject or a key, else one for each session. Idempotent.

@@ -45,8 +45,8 @@ type Accounts interface {
 	// to Version and records a change of the subject. [auth.Conflict] where
 	// the version is another or a new name is taken.
 	UpdateAccount(ctx context.Context, a Account) error
-	// TouchAccount sets LastLogin, without a new version and without a
-	// change. It may be written late, and lost in a crash.
+	// TouchAccount sets LastLogin where at is later, without a new version and
+	// without a change. It may be written late, and lost in a crash.
 	TouchAccount(ctx context.Context, realm, id string, at Time) error
 	// DeleteAccount removes the account, its memberships, keys and sessions,
 	// and records a change. Idempotent.

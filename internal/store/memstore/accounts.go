@@ -64,7 +64,7 @@ func (m *memory) TouchAccount(ctx context.Context, realm, id string, at store.Ti
 	return m.locked(ctx, func() error {
 		r := m.realm(realm)
 		if a, ok := r.accounts[id]; ok {
-			a.LastLogin = store.Precise(at)
+			a.LastLogin = later(a.LastLogin, at)
 			r.accounts[id] = a
 		}
 		return nil

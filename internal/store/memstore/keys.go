@@ -81,7 +81,7 @@ func (m *memory) TouchKey(ctx context.Context, realm string, id int64, at store.
 	return m.locked(ctx, func() error {
 		r := m.realm(realm)
 		if k, ok := r.keys[id]; ok {
-			k.LastUsed = store.Precise(at)
+			k.LastUsed = later(k.LastUsed, at)
 			r.keys[id] = k
 		}
 		return nil

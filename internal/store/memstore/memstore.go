@@ -161,6 +161,14 @@ func conflict() error { return auth.Fail(auth.Conflict, "", nil) }
 
 func malformed() error { return auth.Fail(auth.Malformed, auth.ReasonForm, nil) }
 
+// later returns what a stamp makes of the instant that is kept.
+func later(kept, stamp store.Time) store.Time {
+	if stamp = store.Precise(stamp); stamp.After(kept) {
+		return stamp
+	}
+	return kept
+}
+
 // cut returns the part of rows that page asks for.
 func cut[T any](rows []T, page store.Page) ([]T, error) {
 	page, err := page.Bounds()

@@ -36,8 +36,8 @@ func (m *memory) Session(ctx context.Context, realm string, by store.SessionRef)
 func (m *memory) TouchSession(ctx context.Context, realm, id string, at store.Time) error {
 	return m.locked(ctx, func() error {
 		r := m.realm(realm)
-		if s, ok := r.sessions[id]; ok && store.Precise(at).After(s.Updated) {
-			s.Updated = store.Precise(at)
+		if s, ok := r.sessions[id]; ok {
+			s.Updated = later(s.Updated, at)
 			r.sessions[id] = s
 		}
 		return nil
@@ -75,6 +75,7 @@ func (m *memory) ExchangeSession(ctx context.Context, old store.Session, next ..
 		}
 		r.dropSession(current)
 		old.Version++
+		old.Updated = later(current.Updated, old.Updated)
 		if err := m.putSessions(append([]store.Session{old}, next...)); err != nil {
 			r.indexSession(current)
 			return nil, err

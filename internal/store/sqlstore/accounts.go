@@ -22,7 +22,7 @@ const (
 	countAccount = `SELECT COUNT(*) FROM accounts WHERE realm = ? AND id = ?`
 	listAccounts = selectAccount + `WHERE realm = ? ORDER BY username_key LIMIT ? OFFSET ?`
 
-	stampAccount stampQuery = `UPDATE accounts SET last_login = ? WHERE realm = ? AND id = ?`
+	stampAccount stampQuery = `UPDATE accounts SET last_login = ? WHERE realm = ? AND id = ? AND last_login < ?`
 )
 
 // accountRow is an account on its way into the table.
@@ -157,9 +157,7 @@ func (d *database) readAccount(r scanner) (a store.Account, err error) {
 		&a.Disabled, jsonColumn[store.Profile]{&a.Profile}, &settings, (*prefixesColumn)(&a.Addresses),
 		(*timeColumn)(&a.Created), (*timeColumn)(&a.Updated), (*timeColumn)(&a.LastLogin), &a.Version)
 	a.Settings = settings
-	if at, ok := d.touched.last(row{stampAccount, a.Realm, a.ID}); ok {
-		a.LastLogin = at
-	}
+	a.LastLogin = d.touched.latest(row{stampAccount, a.Realm, a.ID}, a.LastLogin)
 	return a, err
 }
 

@@ -24,7 +24,7 @@ func (d *database) FindSessions(ctx context.Context, realm string, q store.Sessi
 		values: where.values,
 		order:  orderBy(q.Order),
 	}
-	if err := f.read(ctx, d, page); err != nil {
+	if err := d.touched.steady(func() error { return f.read(ctx, d, page) }); err != nil {
 		return nil, 0, d.flavour.failure(err)
 	}
 	return f.rows, f.total, nil
@@ -61,6 +61,6 @@ func (f *found) read(ctx context.Context, d *database, page store.Page) error {
 	if err != nil {
 		return err
 	}
-	f.rows, err = collect(rows, readSession)
+	f.rows, err = collect(rows, d.readSession)
 	return err
 }

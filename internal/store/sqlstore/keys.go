@@ -23,7 +23,7 @@ const (
 	deleteKey         = `DELETE FROM keys WHERE realm = ? AND id = CAST(? AS BIGINT)`
 	deleteKeySessions = `DELETE FROM sessions WHERE realm = ? AND key_id <> 0 AND key_id = CAST(? AS BIGINT)`
 
-	stampKey stampQuery = `UPDATE keys SET last_used = ? WHERE realm = ? AND id = ?`
+	stampKey stampQuery = `UPDATE keys SET last_used = ? WHERE realm = ? AND id = ? AND last_used < ?`
 )
 
 // InsertKey implements [store.Keys]. [auth.NotFound] without the account or
@@ -158,8 +158,6 @@ func (d *database) readKey(r scanner) (k store.Key, err error) {
 		&k.Tenant, &k.Gateway, (*stringsColumn)(&k.Scopes), (*uint8)(&k.Permissions), (*digestColumn)(&k.ClientSecret),
 		(*timeColumn)(&k.Created), (*timeColumn)(&k.Expires), (*timeColumn)(&k.Revoked), (*timeColumn)(&k.LastUsed),
 		(*prefixesColumn)(&k.Addresses), &k.Version)
-	if at, ok := d.touched.last(row{stampKey, k.Realm, k.ID}); ok {
-		k.LastUsed = at
-	}
+	k.LastUsed = d.touched.latest(row{stampKey, k.Realm, k.ID}, k.LastUsed)
 	return k, err
 }

@@ -21,11 +21,11 @@ const (
 	clearID     = `DELETE FROM sessions WHERE realm = ? AND id = ? AND keep <= ?`
 	clearSlot   = `DELETE FROM sessions WHERE realm = ? AND slot <> '' AND slot = ? AND expires <= ? AND id <> ?`
 
+	// A stamp that came since the row was read stays.
 	updateSession = `UPDATE sessions SET (` + sessionColumns + `)
-		= (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		= (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN updated > ? THEN updated ELSE ? END, ?, ?, ?, ?, ?)
 		WHERE realm = ? AND id = ? AND version = ? AND keep > ?`
-	// Later stamps win, whatever the order in which they are written.
-	stampSession stampQuery = `UPDATE sessions SET updated = max(updated, ?) WHERE realm = ? AND id = ?`
+	stampSession stampQuery = `UPDATE sessions SET updated = ? WHERE realm = ? AND id = ? AND updated < ?`
 
 	countSession = `SELECT COUNT(*) FROM sessions WHERE realm = ? AND id = ? AND keep > ?`
 
@@ -95,7 +95,12 @@ func (d *database) Session(ctx context.Context, realm string, by store.SessionRe
 	if !ok {
 		return store.Session{}, malformed("a session is named by one of digest, id and slot")
 	}
-	return one(ctx, d, "session", readSession, query, realm, millis(store.Precise(d.now())), value)
+	var s store.Session
+	err := d.touched.steady(func() (err error) {
+		s, err = one(ctx, d, "session", d.readSession, query, realm, millis(store.Precise(d.now())), value)
+		return err
+	})
+	return s, err
 }
 
 // TouchSession implements [store.Sessions], as TouchAccount does.
@@ -142,8 +147,10 @@ func (d *database) ExchangeSession(ctx context.Context, old store.Session, next 
 // insert, what is in its way is looked at when there is something.
 func (t *tx) replaceSession(r sessionRow, version int64) error {
 	now := millis(t.now)
+	values := slices.Insert(slices.Clone(r.values), updatedAt, r.values[updatedAt])
+	values = append(values, r.realm, r.id, version, now)
 	update := func() error {
-		n, err := t.exec(updateSession, append(slices.Clip(r.values), r.realm, r.id, version, now)...)
+		n, err := t.exec(updateSession, values...)
 		if err == nil && n == 0 {
 			return t.lost(countSession, r.realm, r.id, now)
 		}
@@ -191,6 +198,9 @@ func encodeSessions(rows []store.Session) ([]sessionRow, error) {
 const sessionColumns = `realm, id, digest, sealed, dialect, kind, subject, identity, associate, key_id, tenant, unit,
 	scopes, flags, slot, family, issued, updated, expires, idle, retired, keep, version`
 
+// updatedAt is where updated stands among sessionColumns.
+const updatedAt = 17
+
 func encodeSession(s store.Session) sessionRow {
 	digest := s.Digest[:]
 	return sessionRow{
@@ -203,10 +213,12 @@ func encodeSession(s store.Session) sessionRow {
 	}
 }
 
-func readSession(r scanner) (s store.Session, err error) {
+// readSession reads a row, with a stamp that is not written yet.
+func (d *database) readSession(r scanner) (s store.Session, err error) {
 	err = r.Scan(&s.Realm, &s.ID, (*digestColumn)(&s.Digest), &s.Sealed, &s.Dialect, (*string)(&s.Kind), &s.Subject,
 		&s.Identity, &s.Associate, &s.KeyID, &s.Tenant, &s.Unit, (*stringsColumn)(&s.Scopes), (*stringsColumn)(&s.Flags),
 		&s.Slot, &s.Family, (*timeColumn)(&s.Issued), (*timeColumn)(&s.Updated), (*timeColumn)(&s.Expires),
 		(*durationColumn)(&s.Idle), (*timeColumn)(&s.Retired), (*timeColumn)(&s.Keep), &s.Version)
+	s.Updated = d.touched.latest(row{stampSession, s.Realm, s.ID}, s.Updated)
 	return s, err
 }

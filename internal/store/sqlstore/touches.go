@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/store"
@@ -16,8 +17,8 @@ const (
 	maxTouches = 16384
 )
 
-// stampQuery is the statement that writes one kind of stamp; it takes the
-// instant, the realm and the id.
+// stampQuery is the statement that writes one kind of stamp unless there is a
+// later one; it takes the instant, the realm, the id and the instant again.
 type stampQuery string
 
 // row names the row that a stamp belongs to. id is text or an integer.
@@ -32,13 +33,15 @@ type stamp struct {
 	at  int64
 }
 
-// touches are the stamps that wait to be written, one for each row: the last.
+// touches are the stamps that wait to be written, one for each row: the latest.
 // They ride on the commits that others cause, once in [touchEvery].
 type touches struct {
 	mu      sync.Mutex
 	waiting map[row]int64
 	writing map[row]int64
 	since   time.Time // when the first of waiting came
+
+	written atomic.Int64 // how often stamps were written
 }
 
 func newTouches() *touches {
@@ -55,19 +58,40 @@ func (t *touches) add(r row, at store.Time) (first bool) {
 	if first = len(t.waiting) == 0; first {
 		t.since = time.Now()
 	}
-	t.waiting[r] = millis(at)
+	t.wait(r, millis(at))
 	return first
 }
 
-// last returns the stamp of a row that is not written yet.
-func (t *touches) last(r row) (at store.Time, ok bool) {
+// wait has a stamp wait, unless a later one does.
+func (t *touches) wait(r row, at int64) {
+	if n, known := t.waiting[r]; !known || n < at {
+		t.waiting[r] = at
+	}
+}
+
+// latest returns the stamp of a row that is not written yet, or what the row
+// says where that is later.
+func (t *touches) latest(r row, says store.Time) store.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n, ok := t.waiting[r]
-	if !ok {
-		n, ok = t.writing[r]
+	for _, stamps := range []map[row]int64{t.writing, t.waiting} {
+		if n, ok := stamps[r]; ok && n > millis(says) {
+			says = fromMillis(n)
+		}
 	}
-	return fromMillis(n), ok
+	return says
+}
+
+// steady runs read, which asks the database and then [touches.latest], again
+// where stamps were written meanwhile: one could have been too late for the
+// first question and gone by the second.
+func (t *touches) steady(read func() error) error {
+	for {
+		before := t.written.Load()
+		if err := read(); err != nil || t.written.Load() == before {
+			return err
+		}
+	}
 }
 
 // due returns how long the stamps that wait may wait on; ok is false where
@@ -98,18 +122,21 @@ func (t *touches) take(now bool) []stamp {
 	return stamps
 }
 
-// settle ends what take began. Stamps that were not written wait again,
-// unless there is a later one.
+// settle ends what take began. Stamps that were not written wait again.
 func (t *touches) settle(done bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !done && len(t.writing) > 0 {
-		t.since = time.Now()
-		for r, at := range t.writing {
-			if _, later := t.waiting[r]; !later {
-				t.waiting[r] = at
-			}
-		}
+	if len(t.writing) == 0 {
+		return
+	}
+	if done {
+		t.written.Add(1)
+		clear(t.writing)
+		return
+	}
+	t.since = time.Now()
+	for r, at := range t.writing {
+		t.wait(r, at)
 	}
 	clear(t.writing)
 }
@@ -117,7 +144,7 @@ func (t *touches) settle(done bool) {
 // stamp writes stamps. A row that has gone is not missed.
 func (t *tx) stamp(stamps []stamp) error {
 	for _, s := range stamps {
-		if _, err := t.exec(string(s.row.query), s.at, s.row.realm, s.row.id); err != nil {
+		if _, err := t.exec(string(s.row.query), s.at, s.row.realm, s.row.id, s.at); err != nil {
 			return err
 		}
 	}

@@ -26,7 +26,7 @@ func Accounts(t *testing.T, b Backend) {
 		{"an update of another version is a conflict and changes nothing", accountStale},
 		{"an update of an account that is gone is not found", accountUpdateAbsent},
 		{"an update to a taken name is a conflict and changes nothing", accountUpdateTaken},
-		{"a touch sets the last login, no new version and no change", accountTouch},
+		{"a touch sets the last login where it is later, no new version and no change", accountTouch},
 		{"a delete is idempotent and frees the names", accountDelete},
 		{"a realm neither shows nor touches the accounts of another", accountRealms},
 		{"accounts are listed by folded username, page by page", accountList},
@@ -218,6 +218,7 @@ func accountTouch(t *testing.T, f *fixture) {
 	a.LastLogin = f.clock.after(time.Minute)
 	f.records(t, nil, func() {
 		ok(t, f.Accounts.TouchAccount(t.Context(), home, a.ID, a.LastLogin))
+		ok(t, f.Accounts.TouchAccount(t.Context(), home, a.ID, f.clock.after(-time.Hour)))
 		ok(t, f.Accounts.TouchAccount(t.Context(), home, uuid.NewString(), a.LastLogin))
 		ok(t, f.Accounts.TouchAccount(t.Context(), foreign, a.ID, f.clock.after(time.Hour)))
 	})

@@ -11,7 +11,7 @@ import (
 // It needs the whole store.
 func Cascades(t *testing.T, b Backend) {
 	b.hold(t, []clause{
-		{"with an account go its memberships, its keys, its sessions and those of its keys", cascadeAccount},
+		{"with an account go its memberships, identities, identifiers, keys, sessions and those of its keys", cascadeAccount},
 		{"with a tenant go its units, memberships, keys, its sessions and those of its keys", cascadeTenant},
 		{"with a unit go the sessions of the unit", cascadeUnit},
 		{"an account that comes back has nothing of the old one", cascadeAnew},
@@ -26,6 +26,9 @@ type household struct {
 	tenant     store.Tenant
 	unit       store.Unit
 	membership store.Membership
+	identity   store.Identity
+	// named and coded are identifiers of the account.
+	named, coded store.Identifier
 	// ofAccount and ofTenant are keys, ofBoth one of both.
 	ofAccount, ofTenant, ofBoth store.Key
 	// own is the account's session, inTenant one in the tenant, inUnit one in
@@ -40,6 +43,9 @@ func (f *fixture) household(t *testing.T, name string) household {
 	h.unit = f.insertUnit(t, h.tenant, "north")
 	h.membership = store.Membership{Realm: home, Account: h.account.ID, Tenant: h.tenant.ID, Roles: []string{"admin"}}
 	ok(t, f.Memberships.PutMembership(t.Context(), h.membership))
+
+	h.identity = f.insertIdentity(t, fullIdentity(f.clock, h.account))
+	h.named, h.coded = f.insertIdentifier(t, named(h.account, name)), f.insertIdentifier(t, coded(h.account, name))
 
 	owned := func(kind, account, tenant string) store.Key {
 		k := key(name + kind)
@@ -89,6 +95,9 @@ func (f *fixture) untouched(t *testing.T, h household) {
 	_, err = f.unit(t, h.tenant.ID, h.unit.ID)
 	ok(t, err)
 	want(t, f.memberships(t, h.account.ID), []store.Membership{h.membership})
+	want(t, f.identities(t, h.account.ID), []store.Identity{h.identity})
+	f.hasIdentifier(t, h.named)
+	f.hasIdentifier(t, h.coded)
 	f.hasKeys(t, true, h.ofAccount, h.ofTenant, h.ofBoth)
 	for _, s := range []store.Session{h.own, h.inTenant, h.inUnit, h.byAccountKey, h.byTenantKey} {
 		f.holds(t, s)
@@ -111,6 +120,9 @@ func cascadeAccount(t *testing.T, f *fixture) {
 	for range 2 {
 		refused(t, f.lookup(t, h.account.ID), auth.NotFound)
 		want(t, len(f.memberships(t, h.account.ID)), 0)
+		f.lacksIdentity(t, home, h.identity.ID)
+		f.lacksIdentifier(t, h.named)
+		f.lacksIdentifier(t, h.coded)
 		f.hasKeys(t, false, h.ofAccount, h.ofBoth)
 		f.lacks(t, h.own)
 		f.lacks(t, h.byAccountKey)
@@ -143,6 +155,8 @@ func cascadeTenant(t *testing.T, f *fixture) {
 		}
 
 		want(t, f.account(t, h.account.ID), h.account)
+		f.hasIdentity(t, h.identity)
+		f.hasIdentifier(t, h.named)
 		f.hasKeys(t, true, h.ofAccount)
 		f.holds(t, h.own)
 		f.holds(t, h.byAccountKey)
@@ -174,6 +188,9 @@ func cascadeAnew(t *testing.T, f *fixture) {
 	ok(t, f.Accounts.InsertAccount(t.Context(), h.account))
 	ok(t, f.Tenants.InsertTenant(t.Context(), h.tenant))
 	want(t, len(f.memberships(t, h.account.ID)), 0)
+	want(t, len(f.identities(t, h.account.ID)), 0)
+	f.lacksIdentifier(t, h.named)
+	f.lacksIdentifier(t, h.coded)
 	f.hasKeys(t, false, h.ofAccount, h.ofTenant, h.ofBoth)
 	want(t, len(f.find(t, store.SessionQuery{})), 0)
 	rows, err := f.Units.ListUnits(t.Context(), home, h.tenant.ID, store.Page{})
@@ -184,8 +201,8 @@ func cascadeAnew(t *testing.T, f *fixture) {
 func cascadeRace(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	a, tn := f.insertAccounts(t, "ana")[0], f.insertTenant(t, "acme")
-	errs := atOnce(16, func(i int) error {
-		switch i % 4 {
+	errs := atOnce(24, func(i int) error {
+		switch i % 6 {
 		case 0:
 			k := key(decimal(int64(i)))
 			k.Account, k.Tenant = a.ID, tn.ID
@@ -195,6 +212,10 @@ func cascadeRace(t *testing.T, f *fixture) {
 			return f.Memberships.PutMembership(ctx, store.Membership{Realm: home, Account: a.ID, Tenant: tn.ID})
 		case 2:
 			return f.Units.InsertUnit(ctx, unit(tn, decimal(int64(i))))
+		case 4:
+			return f.Identities.InsertIdentity(ctx, identity(a), false)
+		case 5:
+			return f.Identifiers.InsertIdentifier(ctx, coded(a, decimal(int64(i))))
 		}
 		if err := f.Tenants.DeleteTenant(ctx, home, tn.ID); err != nil {
 			return err
@@ -202,11 +223,13 @@ func cascadeRace(t *testing.T, f *fixture) {
 		return f.Accounts.DeleteAccount(ctx, home, a.ID)
 	})
 	for i, err := range errs {
-		if err != nil && (i%4 == 3 || auth.CodeOf(err) != auth.NotFound) {
+		if err != nil && (i%6 == 3 || auth.CodeOf(err) != auth.NotFound) {
 			t.Fatalf("caller %d: got error %v", i, err)
 		}
 	}
 	want(t, len(f.memberships(t, a.ID)), 0)
+	want(t, len(f.identities(t, a.ID)), 0)
+	want(t, len(f.identifiers(t, a.ID)), 0)
 	left, err := f.listKeys(t, store.KeyFilter{}, store.Page{})
 	ok(t, err)
 	want(t, len(left), 0)

@@ -25,7 +25,7 @@ func Keys(t *testing.T, b Backend) {
 		{"an update replaces the row, the digest included, and adds one to its version", keyUpdate},
 		{"an update of another version or to a taken digest is a conflict", keyStale},
 		{"an update of a key that is gone is not found", keyUpdateAbsent},
-		{"a touch sets the last use, no new version and no change", keyTouch},
+		{"a touch sets the last use where it is later, no new version and no change", keyTouch},
 		{"a realm neither shows nor touches the keys of another", keyRealms},
 		{"keys are listed by id, narrowed by owner, page by page", keyList},
 		{"creation records no change, an update one of the key", keyChanges},
@@ -204,6 +204,7 @@ func keyTouch(t *testing.T, f *fixture) {
 	k.LastUsed = f.clock.after(time.Minute)
 	f.records(t, nil, func() {
 		ok(t, f.Keys.TouchKey(t.Context(), home, k.ID, k.LastUsed))
+		ok(t, f.Keys.TouchKey(t.Context(), home, k.ID, f.clock.after(-time.Hour)))
 		ok(t, f.Keys.TouchKey(t.Context(), home, k.ID+1, k.LastUsed))
 		ok(t, f.Keys.TouchKey(t.Context(), foreign, k.ID, f.clock.after(time.Hour)))
 	})

@@ -30,6 +30,8 @@ func Run(t *testing.T, b Backend) {
 		{"memberships", Memberships},
 		{"tenants", Tenants},
 		{"units", Units},
+		{"identities", Identities},
+		{"identifiers", Identifiers},
 		{"keys", Keys},
 		{"sessions", Sessions},
 		{"session queries", SessionQueries},

@@ -31,6 +31,7 @@ func Sessions(t *testing.T, b Backend) {
 		{"times are kept to the millisecond in UTC, and the epoch is not the zero time", sessionTimes},
 	})
 	t.Run("slots", func(t *testing.T) { slots(t, b) })
+	t.Run("touches", func(t *testing.T) { touches(t, b) })
 	t.Run("exchange", func(t *testing.T) { exchange(t, b) })
 	t.Run("revocation", func(t *testing.T) { revocation(t, b) })
 	t.Run("sweep", func(t *testing.T) { sweep(t, b) })

@@ -18,6 +18,8 @@ func Shared(t *testing.T, b Backend) {
 		{"what one writes the other reads", sharedRead},
 		{"a wait returns when a change comes from the other", sharedWait},
 		{"of exchanges in both one wins", sharedExchange},
+		{"of touches in both the later stays", sharedTouch},
+		{"of first identities made in both one is added", sharedIdentity},
 		{"of signing keys made in both unless one is active, one wins", sharedSigning},
 		{"a closed store leaves the other open", sharedClose},
 	})
@@ -101,6 +103,33 @@ func sharedExchange(t *testing.T, f *fixture) {
 		rows := g.find(t, where(store.FieldID, store.NotEqual, old.ID))
 		want(t, len(rows), 1)
 		want(t, rows[0].Digest, session(f.clock, decimal(int64(winner))).Digest)
+	}
+}
+
+func sharedTouch(t *testing.T, f *fixture) {
+	for i, order := range [][]time.Duration{{time.Minute, time.Hour}, {time.Hour, time.Minute}} {
+		g := f.beside(t)
+		s := session(f.clock, decimal(int64(i)))
+		f.insertSessions(t, s)
+		f.touch(t, s, f.clock.after(order[0]))
+		g.touch(t, s, f.clock.after(order[1]))
+		f.reopen(t) // what f knows is written now, and then what g knows
+		ok(t, g.Close())
+		s.Updated = f.clock.after(time.Hour)
+		f.holds(t, s)
+	}
+}
+
+func sharedIdentity(t *testing.T, f *fixture) {
+	both, ctx := []*fixture{f, f.beside(t)}, t.Context()
+	a := f.insertAccounts(t, "ana")[0]
+	rows := make([]store.Identity, 16)
+	for i := range rows {
+		rows[i] = identity(a)
+	}
+	winner := oneWins(t, len(rows), func(i int) error { return both[i%2].Identities.InsertIdentity(ctx, rows[i], true) })
+	for _, g := range both {
+		want(t, g.identities(t, a.ID), rows[winner:winner+1])
 	}
 }
 

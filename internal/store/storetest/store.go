@@ -46,6 +46,14 @@ func (f *fixture) calls(h household) []call {
 		{"DeleteTenant", func(c context.Context) error { return f.Tenants.DeleteTenant(c, home, h.tenant.ID) }},
 		{"InsertUnit", func(c context.Context) error { return f.Units.InsertUnit(c, unit(h.tenant, "fresh")) }},
 		{"DeleteUnit", func(c context.Context) error { return f.Units.DeleteUnit(c, home, h.tenant.ID, h.unit.ID) }},
+		{"InsertIdentity", func(c context.Context) error {
+			return f.Identities.InsertIdentity(c, identity(h.account), false)
+		}},
+		{"UpdateIdentity", func(c context.Context) error { return f.Identities.UpdateIdentity(c, h.identity) }},
+		{"InsertIdentifier", func(c context.Context) error {
+			return f.Identifiers.InsertIdentifier(c, coded(h.account, "fresh"))
+		}},
+		{"DeleteIdentifier", func(c context.Context) error { return f.Identifiers.DeleteIdentifier(c, home, h.named.ID) }},
 		{"InsertKey", func(c context.Context) error {
 			_, err := f.Keys.InsertKey(c, key("fresh"))
 			return err
@@ -54,6 +62,9 @@ func (f *fixture) calls(h household) []call {
 		{"TouchKey", func(c context.Context) error { return f.Keys.TouchKey(c, home, h.ofAccount.ID, f.clock.Now()) }},
 		{"InsertSession", func(c context.Context) error { return f.Sessions.InsertSession(c, fresh) }},
 		{"ExchangeSession", func(c context.Context) error { return f.Sessions.ExchangeSession(c, h.own, fresh) }},
+		{"TouchSession", func(c context.Context) error {
+			return f.Sessions.TouchSession(c, home, h.own.ID, f.clock.after(time.Minute))
+		}},
 		{"RevokeSessions", func(c context.Context) error {
 			_, err := f.Sessions.RevokeSessions(c, home, store.SessionMatch{ID: h.own.ID})
 			return err
@@ -103,6 +114,26 @@ func (f *fixture) reads(h household) []call {
 		}},
 		{"ListUnits", func(c context.Context) error {
 			_, err := f.Units.ListUnits(c, home, h.tenant.ID, store.Page{})
+			return err
+		}},
+		{"Identity", func(c context.Context) error {
+			_, err := f.Identities.Identity(c, home, h.identity.ID)
+			return err
+		}},
+		{"IdentitiesOf", func(c context.Context) error {
+			_, err := f.Identities.IdentitiesOf(c, home, h.account.ID)
+			return err
+		}},
+		{"IdentifierNamed", func(c context.Context) error {
+			_, err := f.Identifiers.IdentifierNamed(c, home, h.named.Name)
+			return err
+		}},
+		{"IdentifierCoded", func(c context.Context) error {
+			_, err := f.Identifiers.IdentifierCoded(c, home, h.coded.Code)
+			return err
+		}},
+		{"IdentifiersOf", func(c context.Context) error {
+			_, err := f.Identifiers.IdentifiersOf(c, home, h.account.ID)
 			return err
 		}},
 		{"Key", func(c context.Context) error {
