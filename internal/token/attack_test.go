@@ -59,7 +59,7 @@ func (b *bench) kid() string { return b.store.rows[0].ID }
 func TestForgeMakesWhatVerifyTakes(t *testing.T) { // else the rows below prove nothing
 	b := newBench(t)
 	text := b.sign(t, "default", claims())
-	if again := forge(header("HS256", b.kid()), payload(t, nil), b.secretOf()); again != text {
+	if again := forge(header("HS256", b.kid(), typeJWT), payload(t, nil), b.secretOf()); again != text {
 		t.Fatal("the forger of these tests does not write what a signer writes")
 	}
 	b.accepted(t, text)
@@ -91,8 +91,8 @@ func TestJ03PublicKeyAsSecret(t *testing.T) {
 			block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 			jwk, _ := json.Marshal(public)
 			for _, key := range [][]byte{block, []byte(strings.TrimSpace(string(block))), der, jwk, fmt.Append(nil, public)} {
-				b.refused(t, forge(header("HS256", b.kid()), payload(t, nil), key), auth.ReasonSignature)
-				b.refused(t, forge(header(name, b.kid()), payload(t, nil), key), auth.ReasonSignature)
+				b.refused(t, forge(header("HS256", b.kid(), typeJWT), payload(t, nil), key), auth.ReasonSignature)
+				b.refused(t, forge(header(name, b.kid(), typeJWT), payload(t, nil), key), auth.ReasonSignature)
 			}
 		})
 	}
@@ -197,7 +197,7 @@ func TestJ14DatesMissingOrOfAnotherKind(t *testing.T) {
 		"a text":         `"x"`, "not JSON": "{", "Latin-1": "\xff",
 	} {
 		t.Run(name, func(t *testing.T) {
-			b.refused(t, forge(header("HS256", b.kid()), text, b.secretOf()), auth.ReasonForm)
+			b.refused(t, forge(header("HS256", b.kid(), typeJWT), text, b.secretOf()), auth.ReasonForm)
 		})
 	}
 	for name, text := range map[string]string{
@@ -206,7 +206,7 @@ func TestJ14DatesMissingOrOfAnotherKind(t *testing.T) {
 		"iss of another case": raw("iss", `"Gatehouse:default"`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := b.Verify(t.Context(), "default", forge(header("HS256", b.kid()), text, b.secretOf()))
+			c, err := b.Verify(t.Context(), "default", forge(header("HS256", b.kid(), typeJWT), text, b.secretOf()))
 			if err == nil || auth.CodeOf(err) != auth.InvalidCredential || c.ID != "" {
 				t.Errorf("verify: %v", err)
 			}
@@ -214,8 +214,8 @@ func TestJ14DatesMissingOrOfAnotherKind(t *testing.T) {
 	}
 	for _, ago := range []time.Duration{0, time.Second, 61 * time.Second} {
 		text := raw("exp", fmt.Sprint(start.Add(-ago).Unix()))
-		b.refused(t, forge(header("HS256", b.kid()), text, b.secretOf()), auth.ReasonExpired)
-		b.refused(t, forge(header("HS256", b.kid()), text, []byte("another")), auth.ReasonSignature)
+		b.refused(t, forge(header("HS256", b.kid(), typeJWT), text, b.secretOf()), auth.ReasonExpired)
+		b.refused(t, forge(header("HS256", b.kid(), typeJWT), text, []byte("another")), auth.ReasonSignature)
 	}
 }
 
@@ -226,7 +226,7 @@ func TestJ14NumbersWhereDatesAreText(t *testing.T) {
 	b.sign(t, "default", c)
 	key := b.set.Load().active[UseTextDates].pair.sign.([]byte)
 	text := func(exp any) string {
-		return forge(header("HS256", b.kid()), payload(t, map[string]any{"exp": exp, "iat": "1770202477"}), key)
+		return forge(header("HS256", b.kid(), typeJWT), payload(t, map[string]any{"exp": exp, "iat": "1770202477"}), key)
 	}
 	b.accepted(t, text("1770206077"))
 	for _, exp := range []any{1770206077, "01770206077", "+1770206077", "1770206077 ", "1770206077.0", "0x698324bd", "-1", "", "999999999999999"} {
@@ -325,7 +325,7 @@ func FuzzVerify(f *testing.F) {
 	k := &signingKey{id: "0123456789abcdef", use: UseToken, algorithm: algorithms["HS256"], active: true}
 	sum := ring.MAC("signing key id", k.id)
 	k.id += fmt.Sprintf("%x", sum[:keyIDHalf/2])
-	k.header = header("HS256", k.id)
+	k.header = header("HS256", k.id, typeJWT)
 	k.pair, _ = parseHMAC([]byte("0123456789abcdef0123456789abcdef"))
 	set := &keySet{read: start, byHeader: map[string]*signingKey{k.header: k}, active: map[string]*signingKey{UseToken: k}}
 	b.set.Store(set)
@@ -349,7 +349,7 @@ func FuzzVerify(f *testing.F) {
 		}
 		// The claims decoder, past the signature: whatever it takes it writes
 		// and takes again.
-		c, err = decodeClaims([]byte(text), "default", false, start)
+		c, err = decodeClaims([]byte(text), "default", UseToken, start)
 		if err != nil {
 			return
 		}
@@ -358,7 +358,7 @@ func FuzzVerify(f *testing.F) {
 			t.Fatalf("claims that were read cannot be written: %v", err)
 		}
 		if err == nil {
-			if again, err := decodeClaims(written, "default", false, start); err != nil || again.ID != c.ID || !again.Expires.Equal(c.Expires) {
+			if again, err := decodeClaims(written, "default", UseToken, start); err != nil || again.ID != c.ID || !again.Expires.Equal(c.Expires) {
 				t.Fatalf("claims read again are %v, %v", again, err)
 			}
 		}

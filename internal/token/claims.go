@@ -23,6 +23,9 @@ type Claims struct {
 	// are. Such tokens are signed with keys of their own, so that which form
 	// is right is told by the key and never by the token.
 	TextDates bool
+	// Access makes it an access token of RFC 9068, which others verify too; nil
+	// for one that is for us alone.
+	Access *Access
 	// Extra holds the dialect's own claims by name; a registered claim must
 	// not be among them. After [Signers.Verify] numbers are float64.
 	Extra map[string]any
@@ -40,6 +43,9 @@ const (
 // registered are the claims with a meaning of their own.
 var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"}
 
+// reserved are those that no dialect adds itself.
+var reserved = append([]string{claimRealm}, registered...)
+
 // issuer names the realm of a token as a URI, which an iss with a colon must
 // be (RFC 7519 section 4.1.1).
 func issuer(realm string) string { return "gatehouse:" + url.PathEscape(realm) }
@@ -50,7 +56,7 @@ func (c Claims) encode(realm string) ([]byte, error) {
 	for name, value := range c.Extra {
 		members[name] = value
 	}
-	for _, name := range registered {
+	for _, name := range reserved {
 		if _, ok := c.Extra[name]; ok {
 			return nil, fmt.Errorf("the claim %q is not a dialect's own", name)
 		}
@@ -67,6 +73,9 @@ func (c Claims) encode(realm string) ([]byte, error) {
 	if c.TextDates {
 		members["iat"], members["exp"] = strconv.FormatInt(iat, 10), strconv.FormatInt(exp, 10)
 	}
+	if c.Access != nil {
+		c.Access.encode(members, realm)
+	}
 	return json.Marshal(members)
 }
 
@@ -80,12 +89,19 @@ var (
 // decodeClaims reads a payload whose signature was verified, and checks it.
 // Expiry comes last: only a token that is right in everything else is told to
 // have expired.
-func decodeClaims(payload []byte, realm string, textDates bool, now time.Time) (Claims, error) {
+func decodeClaims(payload []byte, realm, use string, now time.Time) (Claims, error) {
 	var members map[string]any
 	if err := json.Unmarshal(payload, &members); err != nil {
 		return Claims{}, errClaims
 	}
+	textDates := use == UseTextDates
 	c := Claims{TextDates: textDates}
+	if isAccess(use) {
+		var err error
+		if c.Access, err = decodeAccess(members, realm); err != nil {
+			return Claims{}, err
+		}
+	}
 	if members["iss"] != issuer(realm) {
 		return Claims{}, errForeign
 	}

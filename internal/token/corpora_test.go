@@ -209,7 +209,7 @@ func TestWycheproofECDSAAndEd25519(t *testing.T) {
 func TestJ22KnownSecrets(t *testing.T) {
 	b := newBench(t)
 	b.sign(t, "default", claims())
-	head, body := header("HS256", b.kid()), payload(t, nil)
+	head, body := header("HS256", b.kid(), typeJWT), payload(t, nil)
 	lines := bufio.NewScanner(corpus(t, "jwt-secrets", "jwt.secrets.list"))
 	n := 0
 	for lines.Scan() {

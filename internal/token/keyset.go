@@ -63,7 +63,7 @@ func (s *Signers) load(ctx context.Context) (*keySet, error) {
 			return nil, auth.Fail(auth.Internal, "", fmt.Errorf("two signing keys have the id %q", row.ID))
 		}
 		ids[row.ID] = true
-		if row.Use != UseToken && row.Use != UseTextDates {
+		if !signsTokens(row.Use) {
 			continue
 		}
 		k := openSigningKey(row, s.ring)
@@ -172,7 +172,7 @@ func (s *Signers) signer(ctx context.Context, use string) (*signingKey, error) {
 	if k := s.set.Load().active[use]; k != nil {
 		return k, k.broken
 	}
-	row, err := newSigningKey(DefaultAlgorithm, use, s.ring, s.now())
+	row, err := newSigningKey(algorithmFor(use), use, s.ring, s.now())
 	if err != nil {
 		return nil, err
 	}

@@ -160,7 +160,7 @@ func (s *Signers) read(payload, realm string, k *signingKey) (Claims, error) {
 	if err != nil {
 		return Claims{}, refuse(auth.ReasonForm)
 	}
-	c, err := decodeClaims(text, realm, k.use == UseTextDates, s.now())
+	c, err := decodeClaims(text, realm, k.use, s.now())
 	switch {
 	case err == nil:
 		return c, nil

@@ -363,7 +363,7 @@ func TestRotation(t *testing.T) {
 	}
 	b.clock = start.Add(KeyRefresh)
 	fresh := b.sign(t, "default", claims())
-	if strings.Split(fresh, ".")[0] != header("EdDSA", next.ID) {
+	if strings.Split(fresh, ".")[0] != header("EdDSA", next.ID, typeJWT) {
 		t.Error("the newest key does not sign")
 	}
 	b.accepted(t, old)
@@ -377,7 +377,7 @@ func TestKeyOfAnotherNodeIsFoundAtOnce(t *testing.T) {
 	shared := &fakeKeys{}
 	now := func() time.Time { return start }
 	a, b := NewSigners(shared, ringOf(t, firstKey), now), NewSigners(shared, ringOf(t, firstKey), now)
-	if _, err := b.Verify(t.Context(), "default", forge(header("HS256", newKeyID(b.ring)), "{}", nil)); err == nil {
+	if _, err := b.Verify(t.Context(), "default", forge(header("HS256", newKeyID(b.ring), typeJWT), "{}", nil)); err == nil {
 		t.Fatal("accepted")
 	}
 	secret, err := a.Sign(t.Context(), "default", claims())
@@ -396,7 +396,7 @@ func TestForgedKidsAskNoStore(t *testing.T) {
 	b := newBench(t)
 	other := ringOf(t, secondKey)
 	for range 100 {
-		text := forge(header("HS256", newKeyID(other)), "{}", nil)
+		text := forge(header("HS256", newKeyID(other), typeJWT), "{}", nil)
 		b.refused(t, text, auth.ReasonSignature)
 		if b.Ours(text) {
 			t.Fatal("a kid of another ring is ours")
@@ -531,7 +531,7 @@ func TestRetiredKeysSignNoMore(t *testing.T) {
 	old.Retired, old.Expires = start, start.Add(time.Hour)
 	b := newBench(t, old)
 	text := b.sign(t, "default", claims())
-	if len(b.store.rows) != 2 || strings.HasPrefix(text, header("HS256", old.ID)) {
+	if len(b.store.rows) != 2 || strings.HasPrefix(text, header("HS256", old.ID, typeJWT)) {
 		t.Error("a retired key signed")
 	}
 	b.accepted(t, text)

@@ -23,11 +23,17 @@ const (
 
 // use returns the use of the key that signs c.
 func (c Claims) use() string {
-	if c.TextDates {
+	switch {
+	case c.Access != nil:
+		return c.Access.use()
+	case c.TextDates:
 		return UseTextDates
 	}
 	return UseToken
 }
+
+// signsTokens reports whether keys of this use sign what this package verifies.
+func signsTokens(use string) bool { return use == UseToken || use == UseTextDates || isAccess(use) }
 
 // signingKey is a row of the store, opened.
 type signingKey struct {
@@ -50,7 +56,7 @@ func (k *signingKey) over(now time.Time) bool { return !k.expires.IsZero() && !n
 // broken: tokens it signed are not the caller's fault and no forgeries.
 func openSigningKey(row store.SigningKey, ring *Ring) *signingKey {
 	k := &signingKey{
-		id: row.ID, use: row.Use, header: header(row.Algorithm, row.ID),
+		id: row.ID, use: row.Use, header: header(row.Algorithm, row.ID, typeFor(row.Use)),
 		active: row.Retired.IsZero(), expires: row.Expires,
 	}
 	if k.pair, k.broken = openPair(row, ring); k.broken != nil {
@@ -123,35 +129,52 @@ func genuineKeyID(ring *Ring, id string) bool {
 	return false
 }
 
+// The types of a token's header. One kind of token is not read as another,
+// whatever its claims (RFC 8725 section 3.11).
+const (
+	typeJWT    = "JWT"
+	typeAccess = "at+jwt" // RFC 9068 section 2.1
+)
+
+func typeFor(use string) string {
+	if isAccess(use) {
+		return typeAccess
+	}
+	return typeJWT
+}
+
 // header is the one header a key's tokens have, encoded. It is compared as a
 // whole, so that no member of a token's header is ever interpreted: not alg,
 // and none of jwk, jku, x5u, x5c or crit (RFC 8725 sections 3.1, 3.5, 3.10).
-func header(algorithmName, id string) string {
+func header(algorithmName, id, typ string) string {
 	text, _ := json.Marshal(struct { // strings always marshal
 		Algorithm string `json:"alg"`
 		KeyID     string `json:"kid"`
 		Type      string `json:"typ"`
-	}{algorithmName, id, "JWT"})
+	}{algorithmName, id, typ})
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
 // keyIDOf returns the kid of an encoded header that has exactly the form that
 // [header] gives, for a key id made here; "" for any other.
 func keyIDOf(encoded string) string {
-	const before, between, after = `{"alg":"`, `","kid":"`, `","typ":"JWT"}`
+	const before, between, after, end = `{"alg":"`, `","kid":"`, `","typ":"`, `"}`
 	const nameLen = len(DefaultAlgorithm)
-	const length = len(before) + nameLen + len(between) + keyIDLen + len(after)
-	if len(encoded) != (length*8+5)/6 {
-		return ""
+	const known = len(before) + nameLen + len(between) + keyIDLen + len(after)
+	for _, typ := range []string{typeJWT, typeAccess} {
+		length := known + len(typ) + len(end)
+		if len(encoded) != (length*8+5)/6 {
+			continue
+		}
+		text, err := strict.DecodeString(encoded)
+		if err != nil || len(text) != length {
+			return ""
+		}
+		id := string(text[len(before)+nameLen+len(between):][:keyIDLen])
+		name := string(text[len(before):][:nameLen])
+		if _, ok := algorithms[name]; ok && header(name, id, typ) == encoded {
+			return id
+		}
 	}
-	text, err := strict.DecodeString(encoded)
-	if err != nil || len(text) != length {
-		return ""
-	}
-	id := string(text[len(before)+nameLen+len(between):][:keyIDLen])
-	name := string(text[len(before):][:nameLen])
-	if _, ok := algorithms[name]; !ok || header(name, id) != encoded {
-		return ""
-	}
-	return id
+	return ""
 }
