@@ -182,7 +182,7 @@ func FuzzParseObject(f *testing.F) {
 		if err := d.Decode(&std); err != nil {
 			t.Fatalf("encoding/json refuses: %v", err)
 		}
-		if got := plain(value{kind: objectValue, members: o.members}); !reflect.DeepEqual(got, any(std)) {
+		if got := (value{kind: objectValue, members: o.members}).plain(); !reflect.DeepEqual(got, any(std)) {
 			t.Fatalf("read %v, encoding/json reads %v", got, std)
 		}
 		if _, err := ParseObject(body, FoldNames); err != nil && auth.AsError(err).Reason != auth.ReasonDuplicate {
@@ -191,33 +191,8 @@ func FuzzParseObject(f *testing.F) {
 	})
 }
 
-// plain returns v as encoding/json would.
-func plain(v value) any {
-	switch v.kind {
-	case falseValue, trueValue:
-		return v.kind == trueValue
-	case numberValue:
-		return json.Number(v.text)
-	case stringValue:
-		return v.text
-	case arrayValue:
-		items := make([]any, len(v.items))
-		for i, item := range v.items {
-			items[i] = plain(item)
-		}
-		return items
-	case objectValue:
-		members := map[string]any{}
-		for name, m := range v.members {
-			members[name] = plain(m)
-		}
-		return members
-	}
-	return nil
-}
-
 func appendValue(b []byte, v value) []byte {
-	text, err := json.Marshal(plain(v))
+	text, err := json.Marshal(v.plain())
 	if err != nil {
 		return append(b, err.Error()...)
 	}
@@ -228,6 +203,22 @@ func TestBlank(t *testing.T) {
 	for body, want := range map[string]bool{"": true, " \t\r\n": true, "\v": false, "{}": false, "\x00": false, "\u00a0": false} {
 		if got := Blank([]byte(body)); got != want {
 			t.Errorf("Blank(%q) = %v", body, got)
+		}
+	}
+}
+
+func TestParseValueReadsAnyOneValue(t *testing.T) {
+	for body, want := range map[string]any{
+		` [1, "a", null, true, {"b": []}] `: []any{json.Number("1"), "a", nil, true, map[string]any{"b": []any{}}},
+		`"a"`:                               "a", `false`: false, `null`: nil, `-1e3`: json.Number("-1e3"),
+	} {
+		if got, err := ParseValue([]byte(body)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("ParseValue(%s) = %v, %v, want %v", body, got, err, want)
+		}
+	}
+	for _, body := range []string{"", "[1,]", `[{"a":1,"a":1}]`, "[] []", "[\"\xff\"]", strings.Repeat("[", 33) + strings.Repeat("]", 33)} {
+		if got, err := ParseValue([]byte(body)); got != nil || auth.AsError(err) == nil || auth.CodeOf(err) != auth.Malformed {
+			t.Errorf("ParseValue(%.20q) = %v, %v", body, got, err)
 		}
 	}
 }
