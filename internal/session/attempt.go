@@ -10,28 +10,44 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/throttle"
 )
 
-// attempt runs verify between the counters of the address and the account, and
-// counts how it ended. Both counters are asked before any hash is worked out.
-// A failure that is not the caller's counts for nothing.
+// attempt runs verify between the counters of the address and the account.
 func (s *Service) attempt(ctx context.Context, c claimant, verify func() error) error {
-	byAddress, err := s.Attempts.Begin(ctx, throttle.Key{Name: s.addressKey(ctx)}, addressAttempts)
+	return s.attemptOn(ctx, s.accountKey(c), (*throttle.Attempt).Succeed, verify)
+}
+
+// attemptOn runs verify between the counters of the address and of key, and
+// counts how it ended. Both counters are asked before any hash is worked out.
+// A failure that is not the caller's counts for nothing. succeed ends an
+// attempt on key that went well: with [throttle.Attempt.Release] where many
+// accounts share the key.
+func (s *Service) attemptOn(ctx context.Context, key throttle.Key, succeed func(*throttle.Attempt), verify func() error) error {
+	return s.attemptFrom(ctx, func() error {
+		t, err := s.Attempts.Begin(ctx, key, s.cfg.Attempts)
+		if err != nil {
+			return err
+		}
+		return count(t, succeed, verify)
+	})
+}
+
+// attemptFrom runs verify within the counter of the address alone.
+func (s *Service) attemptFrom(ctx context.Context, verify func() error) error {
+	t, err := s.Attempts.Begin(ctx, throttle.Key{Name: s.addressKey(ctx)}, addressAttempts)
 	if err != nil {
 		return err
 	}
-	defer byAddress.Release() // after a panic too: places that are never given up would lock everyone out
-	byAccount, err := s.Attempts.Begin(ctx, s.accountKey(c), s.cfg.Attempts)
-	if err != nil {
-		return err
-	}
-	defer byAccount.Release()
-	err = verify()
-	if err == nil {
-		byAccount.Succeed()
-		return nil
-	}
-	if auth.CodeOf(err) == auth.InvalidCredential {
-		byAccount.Fail()
-		byAddress.Fail()
+	return count(t, (*throttle.Attempt).Release, verify)
+}
+
+// count ends an attempt as verify did.
+func count(t *throttle.Attempt, succeed func(*throttle.Attempt), verify func() error) error {
+	defer t.Release() // after a panic too: places that are never given up would lock everyone out
+	err := verify()
+	switch {
+	case err == nil:
+		succeed(t)
+	case auth.CodeOf(err) == auth.InvalidCredential:
+		t.Fail()
 	}
 	return err
 }

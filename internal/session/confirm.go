@@ -17,16 +17,21 @@ const withdrawTime = 5 * time.Second
 // password or disables an account revokes its tokens, and could not see one
 // that was issued a moment later. A change after confirm does see it.
 func (s *Service) confirm(ctx context.Context, a store.Account, password auth.Secret, issued Issued) error {
-	wrong := s.stillRight(ctx, a, password)
-	if wrong == nil {
-		return nil
+	if wrong := s.stillRight(ctx, a, password); wrong != nil {
+		return s.withdraw(ctx, issued, wrong)
 	}
+	return nil
+}
+
+// withdraw takes back a token that nobody was given yet. It returns why, or
+// what went wrong with that.
+func (s *Service) withdraw(ctx context.Context, issued Issued, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTime)
 	defer cancel()
-	if _, err := s.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{ID: issued.ID}); err != nil {
+	if _, err := s.Store.Sessions.RevokeSessions(ctx, s.cfg.Realm, store.SessionMatch{ID: issued.ID}); err != nil {
 		return err
 	}
-	return wrong
+	return why
 }
 
 func (s *Service) stillRight(ctx context.Context, a store.Account, password auth.Secret) error {
