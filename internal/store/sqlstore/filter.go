@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -22,6 +23,11 @@ type column struct {
 	null any
 	// sparse is a column whose index covers what is there only.
 	sparse bool
+	// unique is a column whose index leads to one row.
+	unique bool
+	// indexed is the one value that an index covers, "" for none. It stands
+	// in the query as it is: a constant without a quote.
+	indexed string
 }
 
 var (
@@ -29,10 +35,10 @@ var (
 	noDigest = make([]byte, len(auth.Digest{}))
 
 	sessionFields = map[store.SessionField]column{
-		store.FieldID:        {name: "id", null: ""},
-		store.FieldDigest:    {name: "digest", null: noDigest},
+		store.FieldID:        {name: "id", null: "", unique: true},
+		store.FieldDigest:    {name: "digest", null: noDigest, unique: true},
 		store.FieldDialect:   {name: "dialect", null: ""},
-		store.FieldKind:      {name: "kind", null: ""},
+		store.FieldKind:      {name: "kind", null: "", indexed: string(store.OneTimeToken)},
 		store.FieldSubject:   {name: "subject", null: "", sparse: true},
 		store.FieldIdentity:  {name: "identity", null: "", sparse: true},
 		store.FieldAssociate: {name: "associate", null: ""},
@@ -101,10 +107,13 @@ func (c *condition) among(opening, empty string, n int) {
 }
 
 // equal is the comparison with a value. Where an index covers what is there
-// only, the query has to say that it looks for nothing else.
+// only, or one value, the query has to say that it looks for nothing else.
 func (col column) equal(value any) string {
 	if col.sparse && value != "" {
 		return "(" + col.name + " <> '' AND " + col.name + " = ?)"
+	}
+	if col.indexed != "" && value == col.indexed {
+		return "(" + col.name + " = '" + col.indexed + "' AND " + col.name + " = ?)"
 	}
 	return col.name + " = ?"
 }
@@ -128,9 +137,27 @@ func (col column) encode(v any) any {
 	return v
 }
 
+// narrow reports whether f selects no more than one value of a column does
+// whose index leads to few rows.
+func narrow(f store.Filter) bool {
+	if f.Op != store.Equal {
+		return slices.ContainsFunc(f.All, narrow)
+	}
+	col := sessionFields[f.Field]
+	return col.unique || col.sparse && !store.IsNull(f.Values[0]) || col.indexed != "" && f.Values[0] == col.indexed
+}
+
 // orderBy returns the order that a query asks for; rows that are equal in it
 // come in the order of id. A field that stands there again adds nothing.
-func orderBy(order []store.Order) string {
+//
+// Where the filter is narrow, id stands there so that no index has it in
+// order: a planner that saves itself the sorting of a few rows by reading all
+// of a realm in that order has saved nothing.
+func orderBy(order []store.Order, narrow bool) string {
+	id := "id"
+	if narrow {
+		id = "id || ''"
+	}
 	var text strings.Builder
 	seen := make(map[store.SessionField]bool)
 	for _, o := range order {
@@ -138,7 +165,11 @@ func orderBy(order []store.Order) string {
 			continue
 		}
 		seen[o.Field] = true
-		text.WriteString(sessionFields[o.Field].name)
+		name := sessionFields[o.Field].name
+		if o.Field == store.FieldID {
+			name = id
+		}
+		text.WriteString(name)
 		if o.Descending {
 			text.WriteString(" DESC")
 		}
@@ -147,5 +178,5 @@ func orderBy(order []store.Order) string {
 	if seen[store.FieldID] {
 		return strings.TrimSuffix(text.String(), ", ")
 	}
-	return text.String() + "id"
+	return text.String() + id
 }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
@@ -17,27 +18,32 @@ func (d *database) FindSessions(ctx context.Context, realm string, q store.Sessi
 	if err := q.Check(); err != nil {
 		return nil, 0, err
 	}
-	where := condition{values: []any{realm, millis(store.Precise(d.now()))}}
-	where.add(q.Where)
-	f := found{
-		from:   ` FROM sessions WHERE realm = ? AND keep > ? AND ` + where.text.String(),
-		values: where.values,
-		order:  orderBy(q.Order),
-	}
+	f := find(realm, d.now(), q)
 	if err := d.touched.steady(func() error { return f.read(ctx, d, page) }); err != nil {
 		return nil, 0, d.flavour.failure(err)
 	}
 	return f.rows, f.total, nil
 }
 
-// found is what a query selects.
+// found is what a query selects: two statements, which take the same values,
+// the second beside them a limit and an offset.
 type found struct {
-	from   string
-	values []any
-	order  string
+	count, list string
+	values      []any
 
 	rows  []store.Session
 	total int
+}
+
+func find(realm string, now time.Time, q store.SessionQuery) found {
+	where := condition{values: []any{realm, millis(store.Precise(now))}}
+	where.add(q.Where)
+	from := ` FROM sessions WHERE realm = ? AND keep > ? AND ` + where.text.String()
+	return found{
+		count:  `SELECT COUNT(*)` + from,
+		list:   `SELECT ` + sessionColumns + from + ` ORDER BY ` + orderBy(q.Order, narrow(q.Where)) + ` LIMIT ? OFFSET ?`,
+		values: where.values,
+	}
 }
 
 // read reads the rows of a page and how many there are in one transaction, so
@@ -52,12 +58,10 @@ func (f *found) read(ctx context.Context, d *database, page store.Page) error {
 		return err
 	}
 	defer func() { _ = t.Rollback() }() // it has changed nothing
-	count := d.flavour.rebind(`SELECT COUNT(*)` + f.from)
-	if err := t.QueryRowContext(ctx, count, f.values...).Scan(&f.total); err != nil {
+	if err := t.QueryRowContext(ctx, d.flavour.rebind(f.count), f.values...).Scan(&f.total); err != nil {
 		return err
 	}
-	list := d.flavour.rebind(`SELECT ` + sessionColumns + f.from + ` ORDER BY ` + f.order + ` LIMIT ? OFFSET ?`)
-	rows, err := t.QueryContext(ctx, list, append(f.values, page.Limit, page.Offset)...)
+	rows, err := t.QueryContext(ctx, d.flavour.rebind(f.list), append(f.values, page.Limit, page.Offset)...)
 	if err != nil {
 		return err
 	}

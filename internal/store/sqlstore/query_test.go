@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -50,14 +52,109 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 		accountByName:                           "account_names",
 		keyByDigest:                             "keys_digest",
 		selectKey + `AND account <> '' AND account = ? ORDER BY id LIMIT ? OFFSET ?`: "keys_account",
-		string(stampKey):  "INTEGER PRIMARY KEY",
-		deleteKeySessions: "sessions_key",
+		string(stampKey):     "INTEGER PRIMARY KEY",
+		string(stampSession): "sessions_id",
+		identitiesOf:         "identities_account",
+		countIdentitiesOf:    "identities_account",
+		identifierByName:     "identifiers_name",
+		identifierByCode:     "identifiers_code",
+		identifiersOf:        "identifiers_account",
+		deleteKeySessions:    "sessions_key",
 		`DELETE FROM sessions WHERE realm = ? AND tenant <> '' AND tenant = ? AND unit = ?`: "sessions_tenant",
 	} {
 		plan := explainPlan(t, d, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN") {
 			t.Errorf("%s\ndoes not use %s:\n%s", query, index, plan)
 		}
+	}
+}
+
+// TestSearchesUseAnIndex asks as a dialect does that lists its tokens: of one
+// identity or of all, narrowed, ordered and cut as its client says. Whatever a
+// client asks, the database reads none but tokens that are used once.
+func TestSearchesUseAnIndex(t *testing.T) {
+	d := openTemp(t, Options{})
+	leaf := func(f store.SessionField, op store.Op, values ...any) store.Filter {
+		return store.Filter{Field: f, Op: op, Values: values}
+	}
+	all := func(fs ...store.Filter) store.Filter { return store.Filter{All: fs} }
+	some := func(fs ...store.Filter) store.Filter { return store.Filter{Any: fs} }
+	ours := all(leaf(store.FieldDialect, store.Equal, "login_token"), leaf(store.FieldKind, store.Equal, string(store.OneTimeToken)))
+	own := leaf(store.FieldIdentity, store.Equal, "i")
+	digest, now := auth.DigestOf("token"), time.Now()
+	asked := map[string]store.Filter{
+		"nothing":             {},
+		"an id":               leaf(store.FieldID, store.Equal, "a"),
+		"ids":                 leaf(store.FieldID, store.In, "a", "b", nil),
+		"a token":             leaf(store.FieldDigest, store.Equal, digest),
+		"another token":       leaf(store.FieldDigest, store.NotIn, digest),
+		"an associate":        leaf(store.FieldAssociate, store.Equal, nil),
+		"a time":              leaf(store.FieldExpires, store.Less, now),
+		"another identity":    leaf(store.FieldIdentity, store.NotEqual, "a"),
+		"identities":          leaf(store.FieldIdentity, store.In, "a", nil),
+		"either":              some(leaf(store.FieldID, store.Equal, "a"), leaf(store.FieldUpdated, store.Greater, now)),
+		"either of many":      some(leaf(store.FieldID, store.Equal, "a"), leaf(store.FieldAssociate, store.NotEqual, "b"), all()),
+		"nothing of anything": leaf(store.FieldID, store.In),
+	}
+	orders := [][]store.Order{
+		nil,
+		{{Field: store.FieldID, Descending: true}},
+		{{Field: store.FieldIssued, Descending: true}},
+		{{Field: store.FieldAssociate}, {Field: store.FieldExpires}, {Field: store.FieldUpdated, Descending: true}},
+	}
+	// Another index narrows to a realm, or to what is kept: that is nearly all.
+	few := regexp.MustCompile(`SEARCH sessions USING INDEX ` +
+		`(sessions_one_time \(realm=\?|sessions_(identity|id|digest) \(realm=\? AND (identity|id|digest)=\?\))`)
+	for name, filter := range asked {
+		for whose, w := range map[string]store.Filter{"own": all(ours, own, filter), "all": all(ours, filter)} {
+			for _, order := range orders {
+				f := find("default", now, store.SessionQuery{Where: w, Order: order})
+				for _, query := range []string{f.count, f.list} {
+					plan := explainPlan(t, d, query)
+					for step := range strings.Lines(plan) {
+						if strings.Contains(step, "sessions") && !few.MatchString(step) {
+							t.Errorf("%s of %s\n%s\n%s", name, whose, query, plan)
+						}
+					}
+				}
+				if !strings.HasSuffix(f.list, " LIMIT ? OFFSET ?") {
+					t.Errorf("the page is not cut by the database: %s", f.list)
+				}
+			}
+		}
+	}
+}
+
+// TestASearchReadsItsPageOnly counts what one costs: of the many that a query
+// selects, as many leave the database as the page has.
+func TestASearchReadsItsPageOnly(t *testing.T) {
+	d := openTemp(t, Options{})
+	rows := make([]store.Session, 500)
+	for i := range rows {
+		rows[i] = testSession(i)
+		rows[i].Kind, rows[i].Sealed = store.OneTimeToken, make([]byte, 4096)
+	}
+	if err := d.InsertSession(t.Context(), rows...); err != nil {
+		t.Fatal(err)
+	}
+	q := store.SessionQuery{
+		Where: store.Filter{Field: store.FieldKind, Op: store.Equal, Values: []any{string(store.OneTimeToken)}},
+		Order: []store.Order{{Field: store.FieldIssued}},
+	}
+	cost := func(limit int) uint64 {
+		q.Page.Limit = limit
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got, total, err := d.FindSessions(t.Context(), "default", q)
+		runtime.ReadMemStats(&after)
+		if err != nil || len(got) != limit || total != len(rows) {
+			t.Fatalf("got %d of %d, %v, want %d of %d", len(got), total, err, limit, len(rows))
+		}
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	cost(10) // what is set up once
+	if page, whole := cost(10), cost(len(rows)); page > whole/10 {
+		t.Errorf("a page of 10 takes %d bytes, all %d take %d", page, len(rows), whole)
 	}
 }
 

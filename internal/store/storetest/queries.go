@@ -19,6 +19,7 @@ func SessionQueries(t *testing.T, b Backend) {
 		{"every field can be selected by", queryFields},
 		{"null is an empty string or a zero time", queryNull},
 		{"filters join by and and or, at any depth", queryTree},
+		{"what expired or was used is found until its Keep", queryEnded},
 		{"rows come in the order of several fields, either way, then of id", queryOrder},
 		{"rows come page by page, with the total of all pages", queryPages},
 		{"a query that cannot be read is malformed", queryMalformed},
@@ -212,6 +213,31 @@ func queryTree(t *testing.T, f *fixture) {
 	_, _, err := f.Sessions.FindSessions(t.Context(), home, store.SessionQuery{Where: deep})
 	refused(t, err, auth.Malformed) // past the bound on depth
 	f.selects(t, all(some(all(some(all(some(tenant("b"))))))), "b1", "b2")
+}
+
+func queryEnded(t *testing.T, f *fixture) {
+	ended := map[string]store.Session{}
+	for _, name := range []string{"live", "expired", "used"} {
+		s := session(f.clock, name)
+		s.Subject, s.Kind, s.Identity = name, store.OneTimeToken, "of all"
+		ended[name] = s
+		f.insertSessions(t, s)
+	}
+	used, expired := ended["used"], ended["expired"]
+	used.Retired, expired.Expires = f.clock.Now(), f.clock.Now()
+	ok(t, f.Sessions.ExchangeSession(t.Context(), used))
+	ok(t, f.Sessions.ExchangeSession(t.Context(), expired))
+	own := leaf(store.FieldIdentity, store.Equal, "of all")
+	once := leaf(store.FieldKind, store.Equal, string(store.OneTimeToken))
+	f.selects(t, store.Filter{All: []store.Filter{own, once}}, "expired", "live", "used")
+	f.selects(t, leaf(store.FieldExpires, store.LessOrEqual, f.clock.Now()), "expired")
+
+	used.Version++
+	used.Keep, used.Expires = f.clock.Now(), f.clock.Now() // as a dialect lets one go
+	ok(t, f.Sessions.ExchangeSession(t.Context(), used))
+	f.selects(t, once, "expired", "live")
+	f.clock.set(ended["live"].Keep)
+	f.selects(t, once)
 }
 
 func queryOrder(t *testing.T, f *fixture) {

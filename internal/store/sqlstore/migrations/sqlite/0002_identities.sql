@@ -29,3 +29,7 @@ CREATE INDEX identifiers_account ON identifiers (realm, account);
 -- Nulls are distinct from one another, so these hold where something is set.
 CREATE UNIQUE INDEX identifiers_name ON identifiers (realm, name_key);
 CREATE UNIQUE INDEX identifiers_code ON identifiers (realm, code);
+
+-- Tokens that are used once are listed and searched, among them all of a realm,
+-- and are few beside the others.
+CREATE INDEX sessions_one_time ON sessions (realm, issued) WHERE kind = 'one_time';
