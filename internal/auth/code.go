@@ -67,6 +67,11 @@ type Error struct {
 	Err error
 }
 
+// ErrKey is the cause inside a refusal that is about an API key and not about
+// the token beside it or obtained with it: a client that may be told of a token
+// that has expired is not to log in again because of a key that has.
+var ErrKey = errors.New("the api key")
+
 // Fail returns an [Error] of this code, reason and cause. cause may be nil.
 func Fail(code Code, reason Reason, cause error) *Error {
 	return &Error{Code: code, Reason: reason, Err: cause}

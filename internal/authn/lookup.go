@@ -170,7 +170,7 @@ func (l *lookup) useKey(k store.Key) error {
 		return refused(auth.ReasonRevoked)
 	}
 	if !k.Expires.IsZero() && !l.now.Before(k.Expires) {
-		return refused(auth.ReasonExpired)
+		return auth.Fail(auth.InvalidCredential, auth.ReasonExpired, auth.ErrKey)
 	}
 	l.on(store.KeyChanged, strconv.FormatInt(k.ID, 10))
 	l.p.KeyID, l.p.Permissions = k.ID, k.Permissions
