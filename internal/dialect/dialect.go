@@ -8,6 +8,7 @@
 package dialect
 
 import (
+	"maps"
 	"net/http"
 	"time"
 
@@ -67,8 +68,22 @@ type Kind struct {
 	// name, the lives and the format that the configuration names, and may
 	// change all but the first two; nil leaves the rest at its default.
 	Session func(Config, *session.Config)
+	// Renamed says what the options rename in its OpenAPI document beside the
+	// base path: paths, each with all below it, and names of header fields.
+	// nil where none does.
+	Renamed func(Config) map[string]string
 	// New builds it. cfg has passed Check.
 	New func(cfg Config, s *session.Service) (Dialect, error)
+}
+
+// Moved returns what a login block renames in the OpenAPI document of its
+// dialect: the base path, and what Renamed says.
+func (k Kind) Moved(c Config) map[string]string {
+	moved := map[string]string{k.Base: c.Base}
+	if k.Renamed != nil {
+		maps.Copy(moved, k.Renamed(c))
+	}
+	return moved
 }
 
 // Config is one login block.
@@ -83,6 +98,8 @@ type Config struct {
 	MaxBody int64
 	// CORS lists the origins that may call from a browser.
 	CORS []string
+	// OpenAPI is the path of its OpenAPI document; "" serves none.
+	OpenAPI string
 	// Options are the dialect's own, by name, with their arguments.
 	Options map[string][]string
 }

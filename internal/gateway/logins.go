@@ -45,11 +45,30 @@ func (s *Site) buildLogin(l Login) (login, error) {
 	if l.Kind.Session != nil {
 		l.Kind.Session(l.Config, &svc)
 	}
-	d, err := l.Kind.New(c, session.New(s.deps, svc))
+	d, err := l.dialect(c, session.New(s.deps, svc))
 	if err != nil {
 		return login{}, err
 	}
 	return login{Dialect: d, kind: l.Kind, base: c.Base, routes: d.Routes()}, nil
+}
+
+// dialect builds what answers.
+func (l Login) dialect(c dialect.Config, svc *session.Service) (dialect.Dialect, error) {
+	d, err := l.Kind.New(c, svc)
+	if err != nil {
+		return nil, err
+	}
+	return describe(d, l.Kind, c)
+}
+
+// Routes lists the paths that a login block answers, for those who compare
+// blocks before a guard is built of them.
+func (l Login) Routes() ([]dialect.Route, error) {
+	d, err := l.dialect(l.Config, session.New(&session.Deps{}, session.Config{}))
+	if err != nil {
+		return nil, err
+	}
+	return d.Routes(), nil
 }
 
 // claimed finds an earlier login that answers one of these routes.

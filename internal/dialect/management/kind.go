@@ -31,11 +31,13 @@ func Kind() dialect.Kind {
 		Credentials: credentials,
 		Yields:      yields(),
 		Refused: map[string]string{
-			"idle":    "a management token has an absolute life: its clients know no idle expiry",
-			"openapi": "a description of this dialect is not served yet",
+			"idle": "a management token has an absolute life: its clients know no idle expiry",
 		},
 		Options: options(),
 		Session: func(_ dialect.Config, s *session.Config) { s.Form = form },
+		Renamed: func(cfg dialect.Config) map[string]string {
+			return map[string]string{bearer.DefaultKeyHeader: keyHeader(cfg)}
+		},
 		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
 			return New(cfg, s)
 		},
@@ -48,9 +50,11 @@ func form(random [16]byte) string { return base64.RawURLEncoding.EncodeToString(
 func credentials(cfg dialect.Config) []bearer.Spec {
 	return []bearer.Spec{
 		{Kind: auth.Bearer},
-		{Kind: auth.APIKey, Name: cfg.Arg(optionKeyHeader, bearer.DefaultKeyHeader)},
+		{Kind: auth.APIKey, Name: keyHeader(cfg)},
 	}
 }
+
+func keyHeader(cfg dialect.Config) string { return cfg.Arg(optionKeyHeader, bearer.DefaultKeyHeader) }
 
 // yields says that a bad Bearer beside a good key is accepted by the key.
 func yields() [][2]auth.CredentialKind {

@@ -52,9 +52,8 @@ func Kind() dialect.Kind {
 			return []bearer.Spec{{Kind: auth.Query, Name: tokenField, FoldName: true, Form: token.ParseGUID}}
 		},
 		Refused: map[string]string{
-			"idle":    "its tokens live for a fixed time after the login, used or not",
-			"format":  "its clients read the token as a GUID",
-			"openapi": "a description of this dialect is not served yet",
+			"idle":   "its tokens live for a fixed time after the login, used or not",
+			"format": "its clients read the token as a GUID",
 		},
 		Options: []dialect.Option{
 			{Name: optDistinct, Check: noArguments},
