@@ -62,6 +62,7 @@ func TestReadLenientBearer(t *testing.T) {
 		"a scheme that holds ours is another":    {request("Authorization: XJWT a.b.c"), absent()},
 		"a scheme that begins like it is too":    {request("Authorization: JWT2 a.b.c"), absent()},
 		"parameters are another scheme's":        {request(`Authorization: Digest username="a", nonce="b"`), absent()},
+		"a tab ends another scheme too":          {request("Authorization: Digest\tabc"), absent()},
 		"two joined fields are another scheme's": {request("Authorization: a.b.c, d.e.f"), absent()},
 		"two joined ones of ours are no token":   {request("Authorization: JWT a.b.c, JWT d.e.f"), invalid(auth.ReasonForm)},
 		"two joined without a space are none":    {request("Authorization: a.b.c,d.e.f"), invalid(auth.ReasonForm)},
