@@ -117,6 +117,8 @@ type Identifiers interface {
 	// InsertIdentifier adds one; [auth.Conflict] where its id, name or code is
 	// taken in the realm, [auth.NotFound] without the account.
 	InsertIdentifier(ctx context.Context, i Identifier) error
+	// Identifier looks up by id.
+	Identifier(ctx context.Context, realm, id string) (Identifier, error)
 	// IdentifierNamed looks up by name, folded with [NameKey]. A name that
 	// cannot be one is [auth.NotFound].
 	IdentifierNamed(ctx context.Context, realm, name string) (Identifier, error)

@@ -40,6 +40,18 @@ func (r *realm) identifierTaken(i store.Identifier) bool {
 	return id || name && i.Name != "" || code
 }
 
+func (m *memory) Identifier(ctx context.Context, realm, id string) (i store.Identifier, err error) {
+	err = m.locked(ctx, func() error {
+		row, ok := m.realm(realm).identifiers[id]
+		if !ok {
+			return notFound()
+		}
+		i = row
+		return nil
+	})
+	return i, err
+}
+
 func (m *memory) IdentifierNamed(ctx context.Context, realm, name string) (i store.Identifier, err error) {
 	err = m.locked(ctx, func() error {
 		key, err := store.NameKey(name)

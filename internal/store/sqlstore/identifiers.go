@@ -12,6 +12,7 @@ const (
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 	deleteIdentifier = `DELETE FROM identifiers WHERE realm = ? AND id = ?`
 	selectIdentifier = `SELECT realm, id, account, name, pass_code, code, created FROM identifiers WHERE realm = ? `
+	identifierByID   = selectIdentifier + `AND id = ?`
 	identifierByName = selectIdentifier + `AND name_key = ?`
 	identifierByCode = selectIdentifier + `AND code = ?`
 	identifiersOf    = selectIdentifier + `AND account = ? ORDER BY created, id`
@@ -27,6 +28,11 @@ func (d *database) InsertIdentifier(ctx context.Context, i store.Identifier) err
 		_, err := t.exec(insertIdentifier, values...)
 		return err
 	})
+}
+
+// Identifier implements [store.Identifiers].
+func (d *database) Identifier(ctx context.Context, realm, id string) (store.Identifier, error) {
+	return one(ctx, d, "identifier", readIdentifier, identifierByID, realm, id)
 }
 
 // IdentifierNamed implements [store.Identifiers].

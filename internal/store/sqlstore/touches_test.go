@@ -100,7 +100,7 @@ func TestReadersNeverSeeAStampGo(t *testing.T) {
 		}
 	})
 	at := store.Precise(s.Issued)
-	for range 300 {
+	for d.touched.written.Load() < 20 {
 		at = at.Add(time.Millisecond)
 		if err := d.TouchSession(ctx, "default", s.ID, at); err != nil {
 			t.Fatal(err)
@@ -109,8 +109,5 @@ func TestReadersNeverSeeAStampGo(t *testing.T) {
 		if err != nil || !got.Updated.Equal(at) {
 			t.Fatalf("got %v, %v, want %v", got.Updated, err, at)
 		}
-	}
-	if d.touched.written.Load() == 0 {
-		t.Error("no stamp was written meanwhile: the test says nothing")
 	}
 }

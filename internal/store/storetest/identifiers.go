@@ -15,7 +15,7 @@ import (
 // Identifiers holds a backend to its part of the contract. It needs accounts.
 func Identifiers(t *testing.T, b Backend) {
 	b.hold(t, []clause{
-		{"an identifier comes back as it went in, by its name or its code", identifierRoundTrip},
+		{"an identifier comes back as it went in, by its id and its name or code", identifierRoundTrip},
 		{"an identifier that is not there is not found", identifierAbsent},
 		{"a code is looked up by the first that is known", identifierCodes},
 		{"an id, name or code that the realm has is a conflict, in any spelling of the name", identifierTaken},
@@ -67,11 +67,20 @@ func (f *fixture) hasIdentifier(t *testing.T, i store.Identifier) {
 	got, err := f.identifierOf(t, i)
 	ok(t, err)
 	want(t, got, i)
+	got, err = f.Identifiers.Identifier(t.Context(), i.Realm, i.ID)
+	ok(t, err)
+	want(t, got, i)
 }
 
 func (f *fixture) lacksIdentifier(t *testing.T, i store.Identifier) {
 	t.Helper()
 	_, err := f.identifierOf(t, i)
+	refused(t, err, auth.NotFound)
+}
+
+func (f *fixture) lacksIdentifierID(t *testing.T, realm, id string) {
+	t.Helper()
+	_, err := f.Identifiers.Identifier(t.Context(), realm, id)
 	refused(t, err, auth.NotFound)
 }
 
@@ -112,6 +121,9 @@ func identifierAbsent(t *testing.T, f *fixture) {
 	for _, name := range names {
 		_, err := f.Identifiers.IdentifierNamed(t.Context(), home, name)
 		refused(t, err, auth.NotFound)
+		if name != i.ID {
+			f.lacksIdentifierID(t, home, name)
+		}
 	}
 	for _, codes := range [][]auth.Digest{nil, {{}}, {auth.DigestOf("another")}, {{}, auth.DigestOf("another"), {}}} {
 		_, err := f.Identifiers.IdentifierCoded(t.Context(), home, codes...)
@@ -239,6 +251,7 @@ func identifierDelete(t *testing.T, f *fixture) {
 		for _, i := range []store.Identifier{name, code} {
 			ok(t, f.Identifiers.DeleteIdentifier(t.Context(), home, i.ID))
 			f.lacksIdentifier(t, i)
+			f.lacksIdentifierID(t, home, i.ID)
 		}
 		want(t, f.identifiers(t, a.ID), []store.Identifier{other})
 		f.reopen(t)
@@ -268,6 +281,7 @@ func identifierRealms(t *testing.T, f *fixture) {
 		there := i
 		there.Realm = foreign
 		f.lacksIdentifier(t, there)
+		f.lacksIdentifierID(t, foreign, i.ID)
 		ok(t, f.Identifiers.DeleteIdentifier(t.Context(), foreign, i.ID))
 		f.hasIdentifier(t, i)
 		f.hasIdentifier(t, f.insertIdentifier(t, there)) // the same id and name or code

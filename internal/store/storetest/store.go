@@ -124,6 +124,10 @@ func (f *fixture) reads(h household) []call {
 			_, err := f.Identities.IdentitiesOf(c, home, h.account.ID)
 			return err
 		}},
+		{"Identifier", func(c context.Context) error {
+			_, err := f.Identifiers.Identifier(c, home, h.named.ID)
+			return err
+		}},
 		{"IdentifierNamed", func(c context.Context) error {
 			_, err := f.Identifiers.IdentifierNamed(c, home, h.named.Name)
 			return err
