@@ -1,0 +1,41 @@
+package session
+
+import (
+	"context"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+// Release withdraws a token of this dialect, at once and everywhere, as
+// [Service.Revoke] does, and says where there was nothing to withdraw:
+// [auth.InvalidCredential] with [auth.ReasonExpired] for a genuine token whose
+// time is over, for as long as it is remembered, and [auth.ReasonUnknown] for
+// every other. Of any number of releases of one token one succeeds.
+func (s *Service) Release(ctx context.Context, text string) error {
+	row, err := s.Store.Sessions.Session(ctx, s.cfg.Realm, store.SessionRef{Digest: auth.DigestOf(text)})
+	if err != nil {
+		return unknown(err)
+	}
+	if row.Dialect != s.cfg.Dialect || row.Kind != store.AccessToken {
+		return auth.Fail(auth.InvalidCredential, auth.ReasonUnknown, nil)
+	}
+	if s.over(row) {
+		return auth.Fail(auth.InvalidCredential, auth.ReasonExpired, nil)
+	}
+	n, err := s.Store.Sessions.RevokeSessions(ctx, s.cfg.Realm, store.SessionMatch{ID: row.ID})
+	if err != nil {
+		return err
+	}
+	if n == 0 { // another call was faster
+		return auth.Fail(auth.InvalidCredential, auth.ReasonUnknown, nil)
+	}
+	s.audit(ctx, auth.Event{Kind: auth.RevocationEvent, OK: true, Subject: row.Subject, TokenID: row.ID, KeyID: row.KeyID})
+	return nil
+}
+
+// over reports whether the life of a token has ended.
+func (s *Service) over(row store.Session) bool {
+	now := s.Now()
+	return !now.Before(row.Expires) || row.Idle > 0 && !now.Before(row.Updated.Add(row.Idle))
+}
