@@ -27,7 +27,11 @@ func (s *Service) loginPassword(ctx context.Context, c claimant, password auth.S
 		return Issued{}, err
 	}
 	a := s.upgrade(ctx, c.Account, password)
-	issued, err := s.issue(ctx, grant{account: a})
+	identity, err := s.loginIdentity(ctx, a)
+	if err != nil {
+		return Issued{}, err
+	}
+	issued, err := s.issue(ctx, grant{account: a, identity: identity})
 	if err != nil {
 		return Issued{}, err
 	}

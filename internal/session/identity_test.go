@@ -1,0 +1,111 @@
+package session_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/session"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+func TestALoginIsBoundToTheOldestIdentity(t *testing.T) {
+	withLinks(t, func(t *testing.T, w *linkWorld) {
+		old := store.Identity{ID: token.NewID(), Realm: realm, Account: annID, Type: "email", Created: w.now(), Updated: w.now()}
+		must(t, w.Identities.InsertIdentity(w.ctx, old, true))
+		young := old
+		young.ID, young.Created = token.NewID(), old.Created.Add(1e9)
+		must(t, w.Identities.InsertIdentity(w.ctx, young, false))
+		issued, err := w.LoginPassword(w.ctx, "ann@example.com", auth.NewSecret(right))
+		must(t, err)
+		claims, err := w.deps.Signers.Verify(w.ctx, realm, issued.Token.Reveal())
+		must(t, err)
+		if claims.Subject != old.ID || issued.Principal.Subject != annID {
+			t.Errorf("the sub is %s and the subject %s, want %s and ann", claims.Subject, issued.Principal.Subject, old.ID)
+		}
+		if got := claims.Expires.Sub(claims.Issued); got.Hours() < 30*24 || got.Hours() > 30*24+1 {
+			t.Errorf("it lives %v", got)
+		}
+		i, err := w.IdentityOf(w.ctx, w.caller(issued))
+		if must(t, err); i.ID != old.ID || i.Type != "email" {
+			t.Errorf("the identity is %+v", i)
+		}
+	})
+}
+
+func TestAnIdentityIsMadeOnce(t *testing.T) {
+	withLinks(t, func(t *testing.T, w *linkWorld) {
+		p := w.with(annKey)
+		ids := make([]string, 20)
+		var wg sync.WaitGroup
+		for n := range ids {
+			wg.Go(func() {
+				i, err := w.IdentityOf(w.ctx, p)
+				if err != nil || i.Account != annID || i.Type != "password" || i.Created.IsZero() {
+					t.Errorf("%+v, %v", i, err)
+				}
+				ids[n] = i.ID
+			})
+		}
+		wg.Wait()
+		for _, id := range ids {
+			if id != ids[0] {
+				t.Fatalf("two identities: %v", ids)
+			}
+		}
+	})
+}
+
+func TestAKeyOfNoAccountHasNoIdentity(t *testing.T) {
+	withLinks(t, func(t *testing.T, w *linkWorld) {
+		p := w.with(strayKey)
+		_, err := w.IdentityOf(w.ctx, p)
+		wantRefusal(t, err, auth.InsufficientScope, auth.ReasonSubject)
+		_, err = w.CreateLoginTokens(w.ctx, p, "")
+		wantRefusal(t, err, auth.InsufficientScope, auth.ReasonSubject)
+		_, _, err = w.LoginTokens(w.ctx, p, session.Query{})
+		wantRefusal(t, err, auth.InsufficientScope, auth.ReasonSubject)
+	})
+}
+
+// TestAnIdentityThatMovedIsNotTheOldCallersAnyMore: a session from before may
+// not reach what the new account makes by the identity.
+func TestAnIdentityThatMovedIsNotTheOldCallersAnyMore(t *testing.T) {
+	withLinks(t, func(t *testing.T, w *linkWorld) {
+		ann := w.as("ann")
+		before := w.link(ann)
+		i, err := w.IdentityOf(w.ctx, ann)
+		must(t, err)
+		i.Account = zoeID
+		must(t, w.Identities.UpdateIdentity(w.ctx, i))
+
+		other, err := w.IdentityOf(w.ctx, ann)
+		if must(t, err); other.ID == i.ID || other.Account != annID {
+			t.Errorf("ann still has %+v", other)
+		}
+		zoe := w.as("zoe")
+		after := w.link(zoe)
+		if after.Identity != i.ID {
+			t.Fatalf("zoe logs in by %s, want the identity that moved", after.Identity)
+		}
+		if got := strings.Join(w.links(ann), " "); got != "" {
+			t.Errorf("ann sees %s", got)
+		}
+		if got := strings.Join(w.links(zoe), " "); got != after.ID {
+			t.Errorf("zoe sees %s, want %s", got, after.ID)
+		}
+		_, err = w.redeem(before)
+		wantRefusal(t, err, auth.InvalidCredential, auth.ReasonSubject)
+	})
+}
+
+func TestALoginWithoutIdentitiesHasNone(t *testing.T) {
+	w := newWorld(t)
+	w.login("ann")
+	all, err := w.Identities.IdentitiesOf(w.ctx, realm, annID)
+	if must(t, err); len(all) != 0 {
+		t.Errorf("a login of management made %+v", all)
+	}
+}
