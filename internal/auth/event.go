@@ -49,6 +49,7 @@ type EventKind string
 // The kinds of event.
 const (
 	LoginEvent      EventKind = "login"
+	RefreshEvent    EventKind = "refresh"
 	RefusalEvent    EventKind = "refusal"
 	RevocationEvent EventKind = "revocation"
 )

@@ -10,6 +10,7 @@ const (
 	ReasonUnknown     Reason = "unknown"     // no such token, key or account
 	ReasonExpired     Reason = "expired"     // genuine, but past its time
 	ReasonRevoked     Reason = "revoked"     // genuine, but withdrawn
+	ReasonReplayed    Reason = "replayed"    // good for one use, and used again
 	ReasonDisabled    Reason = "disabled"    // the account is switched off
 	ReasonPassword    Reason = "password"    // the password is wrong
 	ReasonSignature   Reason = "signature"   // a JWT that nobody here signed

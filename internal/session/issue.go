@@ -98,12 +98,15 @@ func (s *Service) mint(ctx context.Context, row store.Session, g grant) (auth.Se
 	}
 	claims := token.Claims{
 		ID: row.ID, Subject: row.Subject, Issued: row.Issued, Expires: row.Expires, TextDates: s.cfg.TextDates,
+		Access: s.cfg.Access,
 	}
 	if row.Identity != "" {
 		claims.Subject = row.Identity
 	}
 	if s.cfg.Claims != nil {
-		claims.Extra = s.cfg.Claims(Bearer{Username: g.account.Username, Tenant: g.tenant.Name, Unit: g.unit.Name})
+		claims.Extra = s.cfg.Claims(Bearer{
+			Username: g.account.Username, Tenant: g.tenant.Name, Unit: g.unit.Name, KeyID: row.KeyID, Scopes: row.Scopes,
+		})
 	}
 	return s.Signers.Sign(ctx, row.Realm, claims)
 }

@@ -62,20 +62,28 @@ type Config struct {
 	// nothing. TextDates has iat and exp written as text.
 	Claims    func(Bearer) map[string]any
 	TextDates bool
+	// Access has its JWTs be for others to verify too.
+	Access *token.Access
 	// MaxTTL is the longest life that a caller may ask for; 0 is TTL.
 	MaxTTL time.Duration
-	// LoginTokenTTL is the life of a token that is traded once for another,
-	// KeyTTL that of a token for a key alone and RefreshTTL that of a refresh
-	// token; 0 is TTL.
-	LoginTokenTTL, KeyTTL, RefreshTTL time.Duration
+	// LoginTokenTTL is the life of a token that is traded once for another and
+	// KeyTTL that of a token for a key alone; 0 is TTL.
+	LoginTokenTTL, KeyTTL time.Duration
+	// RefreshTTL is for how long tokens are refreshed from one another; 0 is
+	// not at all.
+	RefreshTTL time.Duration
 	// Overlap is how long a token that was refreshed is good beside the new
 	// one; 0 is not at all.
 	Overlap time.Duration
 }
 
 // Bearer is who a token speaks for, as claims tell it: names as typed, "" for
-// what there is none of.
-type Bearer struct{ Username, Tenant, Unit string }
+// what there is none of. KeyID is the API key that obtained it, 0 for none.
+type Bearer struct {
+	Username, Tenant, Unit string
+	KeyID                  int64
+	Scopes                 auth.Scope
+}
 
 // The limits of failed logins.
 var (

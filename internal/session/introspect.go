@@ -1,0 +1,148 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+// Introspection is what a client may know of a token (RFC 7662 section 2.2).
+// The zero value is a token that is not good, or not the client's business.
+type Introspection struct {
+	Active bool
+	// Refresh tells a refresh token from an access token.
+	Refresh bool
+	Scopes  auth.Scope
+	// ClientID is the id of the key that obtained the token, "" for none.
+	ClientID          string
+	Username, Subject string
+	// ID is the accessor, which is the jti of a JWT.
+	ID              string
+	Issued, Expires time.Time
+}
+
+// Introspect says what a token is, whichever dialect issued it. Only tokens of
+// the client's own subject are told of, and of those only access and refresh
+// tokens: what is good for one trade, or beside a key alone, is no token that a
+// caller could be asked for. It asks the store every time.
+func (s *Service) Introspect(ctx context.Context, c Client, text auth.Secret) (Introspection, error) {
+	row, err := s.owned(ctx, c, text)
+	if auth.IsNotFound(err) {
+		return Introspection{}, nil
+	}
+	if err != nil {
+		return Introspection{}, err
+	}
+	expires, err := s.goodUntil(ctx, c, row)
+	if err != nil || !s.Now().Before(expires) {
+		return Introspection{}, err
+	}
+	i := Introspection{
+		Active: true, Refresh: row.Kind == store.RefreshToken, Scopes: row.Scopes,
+		Username: c.username(), Subject: row.Subject, ID: row.ID, Issued: row.Issued, Expires: expires,
+	}
+	if row.KeyID != 0 {
+		i.ClientID = strconv.FormatInt(row.KeyID, 10)
+	}
+	return i, nil
+}
+
+// RevokeToken withdraws a token of the client's subject, whichever dialect
+// issued it, at once and everywhere; a refresh token takes its whole family
+// along (RFC 7009 section 2.1). Any other text is left alone without error.
+func (s *Service) RevokeToken(ctx context.Context, c Client, text auth.Secret) error {
+	row, err := s.owned(ctx, c, text)
+	if auth.IsNotFound(err) || (err == nil && !s.Now().Before(row.Expires)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if row.Kind == store.RefreshToken {
+		return s.revokeFamily(ctx, row)
+	}
+	return s.revoke(ctx, row, store.SessionMatch{ID: row.ID})
+}
+
+// owned returns the row of a token of the client's subject; [auth.NotFound]
+// for every other text.
+func (s *Service) owned(ctx context.Context, c Client, text auth.Secret) (store.Session, error) {
+	row, err := s.Store.Sessions.Session(ctx, s.cfg.Realm, store.SessionRef{Digest: auth.DigestOf(text.Reveal())})
+	if err == nil && row.Subject != c.subject() {
+		return store.Session{}, auth.Fail(auth.NotFound, "", nil)
+	}
+	return row, err
+}
+
+// goodUntil returns when a token of the client's subject ends, its key and its
+// idle time considered; the zero time for one that is not good at all. The
+// account itself was looked at when the client was verified.
+func (s *Service) goodUntil(ctx context.Context, c Client, row store.Session) (time.Time, error) {
+	if (row.Kind != store.AccessToken && row.Kind != store.RefreshToken) || !row.Retired.IsZero() {
+		return time.Time{}, nil
+	}
+	if row.Kind == store.RefreshToken && row.KeyID == c.key.ID && !slices.Contains(row.Flags, c.standing()) {
+		return time.Time{}, nil
+	}
+	if in, err := s.stillInTenant(ctx, c, row.Tenant); !in {
+		return time.Time{}, err
+	}
+	end := row.Expires
+	if row.Idle > 0 {
+		end = earlier(end, row.Updated.Add(row.Idle))
+	}
+	if row.KeyID == 0 {
+		return end, nil
+	}
+	k, err := s.Store.Keys.Key(ctx, row.Realm, row.KeyID)
+	if auth.IsNotFound(err) || (err == nil && !s.live(k)) {
+		return time.Time{}, nil
+	}
+	if err == nil && !k.Expires.IsZero() {
+		end = earlier(end, k.Expires)
+	}
+	return end, err
+}
+
+// stillInTenant reports whether the client's account is of a tenant that a
+// token is bound to. A tenant takes the tokens of its own keys along.
+func (s *Service) stillInTenant(ctx context.Context, c Client, tenant string) (bool, error) {
+	if tenant == "" || c.key.Account == "" {
+		return true, nil
+	}
+	_, ok, err := s.member(ctx, c.key.Account, tenant)
+	return ok, err
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// endFamily revokes a family even where the caller has left: whoever replays a
+// token does not decide whether that has consequences.
+func (s *Service) endFamily(ctx context.Context, row store.Session) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTime)
+	defer cancel()
+	return s.revokeFamily(ctx, row)
+}
+
+func (s *Service) revokeFamily(ctx context.Context, row store.Session) error {
+	return s.revoke(ctx, row, store.SessionMatch{Family: row.Family})
+}
+
+// revoke removes what m matches and tells the log of row.
+func (s *Service) revoke(ctx context.Context, row store.Session, m store.SessionMatch) error {
+	n, err := s.Store.Sessions.RevokeSessions(ctx, row.Realm, m)
+	if err != nil || n == 0 { // 0 where another call was faster: it has told the log
+		return err
+	}
+	s.audit(ctx, auth.Event{Kind: auth.RevocationEvent, OK: true, Subject: row.Subject, TokenID: row.ID, KeyID: row.KeyID})
+	return nil
+}
