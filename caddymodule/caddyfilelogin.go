@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -8,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dustin/go-humanize"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
-	"github.com/gatehouse-auth/gatehouse/internal/session"
 )
 
 // loginOptions are the options that all dialects share.
@@ -19,6 +19,7 @@ var loginOptions = map[string]func(*Login, *caddyfile.Dispenser) error{
 	"max_body": (*Login).parseMaxBody,
 	"cors":     (*Login).parseCORS,
 	"attempts": (*Login).parseAttempts,
+	"openapi":  (*Login).parseOpenAPI,
 }
 
 // login reads
@@ -30,6 +31,7 @@ var loginOptions = map[string]func(*Login, *caddyfile.Dispenser) error{
 //	    max_body <size>
 //	    cors     <origin…>
 //	    attempts <events> <window>
+//	    openapi  [<path>]
 //	    <option of the dialect> [<argument…>]
 //	}
 func (b *siteBlock) login() error {
@@ -69,7 +71,7 @@ func loginLine(d *caddyfile.Dispenser) (Login, dialect.Kind, error) {
 	if len(args) == 2 {
 		l.Base = trimSlash(args[1])
 	}
-	return l, k, located(d, checkBase(l.Base))
+	return l, k, located(d, checkPath("base path", l.Base))
 }
 
 // trimSlash takes one slash off the end: /login/ means /login.
@@ -154,6 +156,24 @@ func (l *Login) parseAttempts(d *caddyfile.Dispenser) error {
 	return err
 }
 
+// parseOpenAPI writes the path out: JSON has no word for the default.
+func (l *Login) parseOpenAPI(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) > 1 || len(args) == 1 && args[0] == "" {
+		return wrongCount(d, "openapi [<path>]")
+	}
+	if len(args) == 1 {
+		l.OpenAPI = args[0]
+		return located(d, checkPath("openapi path", l.OpenAPI))
+	}
+	k, err := l.kind()
+	if err != nil {
+		return located(d, err)
+	}
+	l.OpenAPI = cmp.Or(l.Base, k.Base) + "/openapi.json"
+	return nil
+}
+
 // claim is what a login block answers.
 type claim struct {
 	login  string
@@ -168,11 +188,9 @@ func (b *siteBlock) claim(l *Login, at caddyfile.Token) error {
 		return errAt(at, err)
 	}
 	for _, other := range b.claims {
-		for _, r := range c.routes {
-			if slices.ContainsFunc(other.routes, r.Overlaps) {
-				return errAt(at, fmt.Errorf("%s and %s (at %s:%d) both answer %s: give one of them another base path",
-					c.login, other.login, other.at.File, other.at.Line, r.Path))
-			}
+		if path := dialect.Shared(c.routes, other.routes); path != "" {
+			return errAt(at, fmt.Errorf("%s and %s (at %s:%d) both answer %s: give one of them another path",
+				c.login, other.login, other.at.File, other.at.Line, path))
 		}
 	}
 	b.claims = append(b.claims, c)
@@ -185,9 +203,9 @@ func claimOf(l *Login, at caddyfile.Token) (claim, error) {
 	if err != nil {
 		return claim{}, err
 	}
-	d, err := built.Kind.New(built.Config, session.New(&session.Deps{}, session.Config{}))
+	routes, err := built.Routes()
 	if err != nil {
 		return claim{}, fmt.Errorf("login %s: %w", l.Dialect, err)
 	}
-	return claim{login: "login " + l.Dialect + " " + built.Config.Base, at: at, routes: d.Routes()}, nil
+	return claim{login: "login " + l.Dialect + " " + built.Config.Base, at: at, routes: routes}, nil
 }

@@ -118,6 +118,11 @@ type Login struct {
 	// minutes.
 	Attempts *Attempts `json:"attempts,omitempty"`
 
+	// The path at which a description of this API is served to anyone, an
+	// OpenAPI 3.1 document, e.g. `/v1/auth/openapi.json`. The default is to
+	// serve none.
+	OpenAPI string `json:"openapi,omitempty"`
+
 	// The dialect's own options, by name, each with its arguments.
 	Options map[string][]string `json:"options,omitempty"`
 }

@@ -39,7 +39,7 @@ func (l *Login) build() (gateway.Login, error) {
 	}
 	built := gateway.Login{Kind: k, Config: dialect.Config{
 		Base: l.Base, TTL: time.Duration(l.TTL), Idle: time.Duration(l.Idle), Format: l.Format,
-		MaxBody: l.MaxBody, CORS: l.CORS, Options: l.Options,
+		MaxBody: l.MaxBody, CORS: l.CORS, OpenAPI: l.OpenAPI, Options: l.Options,
 	}}
 	if built.Config.Base == "" {
 		built.Config.Base = k.Base
@@ -64,7 +64,7 @@ func (l *Login) check(k dialect.Kind) error {
 		}
 	}
 	err := cmp.Or(
-		checkBase(l.Base), checkLife(l.TTL), checkNotNegative("idle", l.Idle),
+		checkPath("base path", l.Base), checkPath("openapi path", l.OpenAPI), checkLife(l.TTL), checkNotNegative("idle", l.Idle),
 		checkFormat(l.Format), checkOrigins(l.CORS), l.checkMaxBody(), l.checkIdle(k), l.checkAttempts(),
 	)
 	if err != nil {
@@ -86,6 +86,7 @@ func (l *Login) shared() []string {
 		{"max_body", l.MaxBody != 0},
 		{"cors", len(l.CORS) > 0},
 		{"attempts", l.Attempts != nil},
+		{"openapi", l.OpenAPI != ""},
 	} {
 		if o.set {
 			names = append(names, o.name)
@@ -133,19 +134,19 @@ func optionNames(k dialect.Kind) []string {
 	return names
 }
 
-// checkBase takes the default ("") and plain absolute paths: no pattern, no
+// checkPath takes the default ("") and plain absolute paths: no pattern, no
 // escape, nothing that could be read in two ways. `/` would claim every
 // request.
-func checkBase(base string) error {
+func checkPath(what, text string) error {
 	switch {
-	case base == "":
+	case text == "":
 		return nil
-	case base[0] != '/' || base == "/":
-		return fmt.Errorf("the base path %q must start with / and name something below it", base)
-	case path.Clean(base) != base:
-		return fmt.Errorf("the base path %q must have no empty or dot segments and no / at its end", base)
-	case strings.ContainsFunc(base, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune(`%?#*;{}\"<>`, c) }):
-		return fmt.Errorf("the base path %q must be plain: no patterns, placeholders, escapes or spaces", base)
+	case text[0] != '/' || text == "/":
+		return fmt.Errorf("the %s %q must start with / and name something below it", what, text)
+	case path.Clean(text) != text:
+		return fmt.Errorf("the %s %q must have no empty or dot segments and no / at its end", what, text)
+	case strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune(`%?#*;{}\"<>`, c) }):
+		return fmt.Errorf("the %s %q must be plain: no patterns, placeholders, escapes or spaces", what, text)
 	}
 	return nil
 }

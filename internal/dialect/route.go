@@ -23,6 +23,22 @@ func (r Route) Overlaps(other Route) bool {
 	return either.Covers(r.Path)
 }
 
+// Shared returns a path that two lists of routes both claim, "" for none.
+func Shared(a, b []Route) string {
+	for _, r := range a {
+		for _, other := range b {
+			if !r.Overlaps(other) {
+				continue
+			}
+			if len(other.Path) > len(r.Path) {
+				return other.Path // r claims all below its own
+			}
+			return r.Path
+		}
+	}
+	return ""
+}
+
 func (r Route) equal(a, b string) bool {
 	if !r.Fold {
 		return a == b

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
@@ -25,7 +24,7 @@ func (s *Site) addLogins() error {
 			return fmt.Errorf("login %s %s: %w", l.Kind.Name, l.Config.Base, err)
 		}
 		if other, path, ok := s.claimed(built.routes); ok {
-			return fmt.Errorf("login %s %s and login %s %s both answer %s: give one of them another base path",
+			return fmt.Errorf("login %s %s and login %s %s both answer %s: give one of them another path",
 				other.kind.Name, other.base, l.Kind.Name, l.Config.Base, path)
 		}
 		s.logins = append(s.logins, built)
@@ -74,10 +73,8 @@ func (l Login) Routes() ([]dialect.Route, error) {
 // claimed finds an earlier login that answers one of these routes.
 func (s *Site) claimed(routes []dialect.Route) (other login, path string, ok bool) {
 	for _, l := range s.logins {
-		for _, r := range routes {
-			if slices.ContainsFunc(l.routes, r.Overlaps) {
-				return l, r.Path, true
-			}
+		if path := dialect.Shared(routes, l.routes); path != "" {
+			return l, path, true
 		}
 	}
 	return login{}, "", false
