@@ -134,6 +134,26 @@ func (o Object) Objects(name string) ([]Object, bool) {
 	return objects, true
 }
 
+// Texts returns a member that is an array of strings. Nulls in it are left out,
+// elements of another type are noted and left out.
+func (o Object) Texts(name string) ([]string, bool) {
+	v, ok := o.typed(name, "must be an array", arrayValue)
+	if !ok {
+		return nil, false
+	}
+	texts := make([]string, 0, len(v.items))
+	for i, item := range v.items {
+		switch item.kind {
+		case nullValue:
+		case stringValue:
+			texts = append(texts, item.text)
+		default:
+			o.Reject(fmt.Sprintf("%s[%d]", name, i), "must be a string")
+		}
+	}
+	return texts, true
+}
+
 // inner returns v, found at place, as an object that notes in o's list.
 func (o Object) inner(place string, v value) Object {
 	return Object{members: v.members, names: o.names, path: o.path + place + ".", bad: o.bad}

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,8 @@ func TestWrongMembersAreAllNamed(t *testing.T) {
 	o.Required("int")
 	items, _ := o.Objects("items")
 	items[0].Text("deep")
+	o.Texts("text")
+	o.Texts("items")
 	err := o.Err()
 	if auth.CodeOf(err) != auth.Malformed {
 		t.Fatalf("Err = %v", err)
@@ -75,9 +78,29 @@ func TestWrongMembersAreAllNamed(t *testing.T) {
 	fields, _ := errors.AsType[FieldErrors](err)
 	const want = "text must be a string; int must be a whole number; big must be a whole number; " +
 		"bool must be true or false; object must be an object; array must be an array; empty is required; " +
-		"missing is required; int must be a string; items[0] must be an object; items[1].deep must be a string"
+		"missing is required; int must be a string; items[0] must be an object; items[1].deep must be a string; " +
+		"text must be an array; items[0] must be a string; items[1] must be a string"
 	if fields.Error() != want {
 		t.Errorf("fields:\n%s\nwant:\n%s", fields, want)
+	}
+}
+
+func TestTextsLeaveNullsOut(t *testing.T) {
+	o := parse(t, `{"some":["a",null,"","a"],"none":[],"null":null}`)
+	some, ok := o.Texts("some")
+	if !ok || !slices.Equal(some, []string{"a", "", "a"}) {
+		t.Errorf("some = %q, %v", some, ok)
+	}
+	if none, ok := o.Texts("none"); !ok || none == nil || len(none) != 0 {
+		t.Errorf("none = %q, %v", none, ok)
+	}
+	for _, name := range []string{"null", "missing"} {
+		if texts, ok := o.Texts(name); ok || texts != nil {
+			t.Errorf("%s = %q, %v", name, texts, ok)
+		}
+	}
+	if err := o.Err(); err != nil {
+		t.Error(err)
 	}
 }
 
