@@ -106,14 +106,17 @@ func (a *Admin) hash(ctx context.Context, n NewAccount) (auth.Secret, error) {
 
 // newPassword hashes a password that may be one for this username.
 func (a *Admin) newPassword(ctx context.Context, username string, p auth.Secret) (auth.Secret, error) {
-	if len(p.Reveal()) < 8 {
-		return auth.Secret{}, invalid("a password has at least 8 bytes")
+	if len(p.Reveal()) < minPassword {
+		return auth.Secret{}, invalid("a password has at least %d bytes", minPassword)
 	}
 	if strings.EqualFold(p.Reveal(), username) {
 		return auth.Secret{}, invalid("the password is the username")
 	}
 	return a.Hasher.Make(ctx, p)
 }
+
+// minPassword is the least length of a password or pass code in bytes.
+const minPassword = 8
 
 // Account returns an account by id, username or email.
 func (a *Admin) Account(ctx context.Context, ref string) (store.Account, error) {

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/password"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // Admin manages one realm of a store.
@@ -16,6 +18,8 @@ type Admin struct {
 	Hasher *password.Hasher
 	Now    func() time.Time
 	Realm  string
+	// Ring opens the key ring, which only authentication codes need.
+	Ring func(context.Context) (*token.Ring, error)
 }
 
 func (a *Admin) now() time.Time { return store.Precise(a.Now()) }
@@ -118,7 +122,7 @@ func unfit(what, name string, err error) error {
 	why := "it is too long (more than 256 bytes) or holds a NUL"
 	switch {
 	case sentence(err) == "":
-	case what == "username":
+	case what == "username", what == "identifier":
 		why = "it is letters and digits of one writing direction and the punctuation of ASCII, without spaces (RFC 8265)"
 	default:
 		why = "it is letters, digits, punctuation, symbols and spaces, nothing else (RFC 8266)"

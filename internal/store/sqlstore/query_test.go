@@ -80,7 +80,7 @@ func TestSearchesUseAnIndex(t *testing.T) {
 	all := func(fs ...store.Filter) store.Filter { return store.Filter{All: fs} }
 	some := func(fs ...store.Filter) store.Filter { return store.Filter{Any: fs} }
 	ours := all(leaf(store.FieldDialect, store.Equal, "login_token"), leaf(store.FieldKind, store.Equal, string(store.OneTimeToken)))
-	own := leaf(store.FieldIdentity, store.Equal, "i")
+	own, subject := leaf(store.FieldIdentity, store.Equal, "i"), leaf(store.FieldSubject, store.Equal, "a")
 	digest, now := auth.DigestOf("token"), time.Now()
 	asked := map[string]store.Filter{
 		"nothing":             {},
@@ -104,9 +104,11 @@ func TestSearchesUseAnIndex(t *testing.T) {
 	}
 	// Another index narrows to a realm, or to what is kept: that is nearly all.
 	few := regexp.MustCompile(`SEARCH sessions USING INDEX ` +
-		`(sessions_one_time \(realm=\?|sessions_(identity|id|digest) \(realm=\? AND (identity|id|digest)=\?\))`)
+		`(sessions_one_time \(realm=\?|sessions_(identity|subject|id|digest) \(realm=\? AND (identity|subject|id|digest)=\?\))`)
 	for name, filter := range asked {
-		for whose, w := range map[string]store.Filter{"own": all(ours, own, filter), "all": all(ours, filter)} {
+		for whose, w := range map[string]store.Filter{
+			"own": all(ours, own, filter), "all": all(ours, filter), "any of own": all(own, filter), "a subject": all(subject, filter),
+		} {
 			for _, order := range orders {
 				f := find("default", now, store.SessionQuery{Where: w, Order: order})
 				for _, query := range []string{f.count, f.list} {
