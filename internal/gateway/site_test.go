@@ -55,7 +55,7 @@ func TestAConfigurationThatCannotWorkIsAnErrorThatSaysWhy(t *testing.T) {
 }
 
 func TestWithoutAcceptTheCredentialsOfTheDialectsCount(t *testing.T) {
-	w := newWorld(t, everyLogin(t))
+	w := newWorld(t, gateway.Config{Logins: []gateway.Login{login(t, "management"), login(t, "timed_login")}})
 	for _, r := range []*http.Request{get("/x", asAnn), get("/x", withAnnKey), get("/x?token=" + annGUID)} {
 		wantForwarded(t, w.do(r), annID)
 	}

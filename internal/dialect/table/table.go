@@ -4,6 +4,7 @@ package table
 
 import (
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect/entitytoken"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/management"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/timedlogin"
 )
@@ -12,6 +13,7 @@ import (
 func Kinds() []dialect.Kind {
 	return []dialect.Kind{
 		management.Kind(),
+		entitytoken.Kind(),
 		timedlogin.Kind(),
 	}
 }
