@@ -37,8 +37,9 @@ type shard struct {
 // entry is a verdict and what it rests on.
 type entry struct {
 	verdict *Verdict
-	// expires is in Unix nanoseconds.
+	// expires is in Unix nanoseconds. A token with an idle time may end before.
 	expires int64
+	idle    *idling
 	// few holds the stamps of a usual verdict beside the rest of it, where
 	// they cost no further cache line; more holds the others.
 	few  [fewStamps]stamp
@@ -58,8 +59,8 @@ func newCache(s *stamps, limit int) *cache {
 
 func (c *cache) shard(k cacheKey) *shard { return &c.shards[k[0]%shardCount] }
 
-// get returns a verdict that still holds, or nil.
-func (c *cache) get(k cacheKey, now int64) *Verdict {
+// get returns a verdict that still holds and what it rests on, or nil.
+func (c *cache) get(k cacheKey, now int64) *entry {
 	found, ok := c.shard(k).items.Get(string(k[:]))
 	if !ok {
 		return nil
@@ -68,11 +69,11 @@ func (c *cache) get(k cacheKey, now int64) *Verdict {
 	if !c.holds(e, now) {
 		return nil
 	}
-	return e.verdict
+	return e
 }
 
 func (c *cache) holds(e *entry, now int64) bool {
-	if now >= e.expires {
+	if now >= e.expires || e.idle != nil && !e.idle.live(now) {
 		return false
 	}
 	for i := range e.few {
@@ -93,7 +94,7 @@ func (c *cache) holds(e *entry, now int64) bool {
 // moves gen before it moves its stamp: so either the change is seen here, or
 // the stamps that were read are void when it is done.
 func (c *cache) put(k cacheKey, v *Verdict, tags []tag, gen uint64) {
-	e := &entry{verdict: v, expires: math.MaxInt64}
+	e := &entry{verdict: v, idle: v.idle, expires: math.MaxInt64}
 	for i := range e.few { // those that are not needed hold what all hold
 		e.few[i] = c.stamps.read(tag{kind: store.AllChanged})
 	}

@@ -9,5 +9,9 @@
 // the change do not join it. A feed that falls silent ends the trust in all
 // verdicts after max_staleness.
 //
+// A token with an idle time lives while it is used. Its last use is written to
+// the store now and then and not at every request: see [End] and
+// [IdlePrecision].
+//
 // What a site allows is not decided here: a verdict says who the caller is.
 package authn

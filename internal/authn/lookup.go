@@ -29,6 +29,7 @@ type lookup struct {
 	p     auth.Principal
 	tags  []tag
 	allow [][]netip.Prefix
+	idle  *idling
 }
 
 func (r *Resolver) lookup(ctx context.Context, realm string, c bearer.Credential) (*Verdict, []tag, error) {
@@ -39,7 +40,7 @@ func (r *Resolver) lookup(ctx context.Context, realm string, c bearer.Credential
 		return nil, nil, err
 	}
 	p := &l.p
-	return &Verdict{Principal: p, Identity: forward.NewIdentity(p), allowed: l.allow}, l.tags, nil
+	return &Verdict{Principal: p, Identity: forward.NewIdentity(p), allowed: l.allow, idle: l.idle}, l.tags, nil
 }
 
 func (l *lookup) read(ctx context.Context, c bearer.Credential) error {
@@ -101,8 +102,11 @@ func (l *lookup) useSession(ctx context.Context, s store.Session, kind store.Ses
 	if s.Kind != kind || !s.Retired.IsZero() {
 		return refused(auth.ReasonUnknown)
 	}
-	if !l.now.Before(s.Expires) || (s.Idle > 0 && !l.now.Before(s.Updated.Add(s.Idle))) {
+	if !l.now.Before(End(s)) {
 		return refused(auth.ReasonExpired)
+	}
+	if s.Idle > 0 {
+		l.idle = newIdling(s)
 	}
 	l.on(store.SessionChanged, s.ID)
 	l.p.TokenID, l.p.Dialect, l.p.Expires = s.ID, s.Dialect, s.Expires

@@ -79,20 +79,27 @@ func (r *Resolver) SetMaxStaleness(d time.Duration) {
 	}
 }
 
-// Resolve returns who presents c in a realm. Errors: [auth.InvalidCredential]
+// Resolve returns who presents c in a realm, and counts as a use of a token
+// that lives while it is used ([End]). Errors: [auth.InvalidCredential]
 // with a reason for audit, [auth.Unavailable] when the store is out of reach
 // or ctx ended.
 func (r *Resolver) Resolve(ctx context.Context, realm string, c bearer.Credential) (*Verdict, error) {
 	now := r.now().UnixNano()
 	k := keyOf(realm, c)
 	if now < r.trusted.Load() {
-		if v := r.cache.get(k, now); v != nil {
+		if e := r.cache.get(k, now); e != nil {
 			r.hits.Add(1)
-			return v, nil
+			r.use(ctx, e.idle, now)
+			return e.verdict, nil
 		}
 	}
 	r.misses.Add(1)
-	return r.fill(ctx, realm, c, k)
+	v, err := r.fill(ctx, realm, c, k)
+	if err != nil {
+		return nil, err
+	}
+	r.use(ctx, v.idle, now)
+	return v, nil
 }
 
 // fill looks up once for all who ask at the same time. The flight is named

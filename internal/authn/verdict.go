@@ -8,13 +8,15 @@ import (
 )
 
 // Verdict is a verified caller with what every request of theirs needs. It is
-// shared between requests: nobody changes one.
+// shared between requests: nobody changes one, but for the count of its uses.
 type Verdict struct {
 	Principal *auth.Principal
 	// Identity is what an upstream is told of the caller, worked out once.
 	Identity *forward.Identity
 	// allowed holds the allow-lists of the account and of the key.
 	allowed [][]netip.Prefix
+	// idle is nil for a caller whose credential lives without being used.
+	idle *idling
 }
 
 // Admits reports whether the caller may come from this address. Each list that
