@@ -96,8 +96,8 @@ func (d document) check(x exchange) error {
 	if err != nil {
 		return err
 	}
-	if x.good() && in.Route.Operation.RequestBody == nil && len(x.sent) > 0 {
-		return errors.New("a body that is not described")
+	if x.good() && in.Route.Operation.RequestBody == nil && len(x.sent) > 0 && x.request.Method != http.MethodGet {
+		return errors.New("a body that is not described") // that of a GET means nothing
 	}
 	if x.good() && in.Route.Path != "" {
 		if err := openapi3filter.ValidateRequest(context.Background(), d.asDescribed(in, x)); err != nil {
@@ -129,6 +129,9 @@ func (d document) find(x exchange) (*openapi3filter.RequestValidationInput, erro
 	if op == nil && x.request.Method == http.MethodHead && status != http.StatusMethodNotAllowed {
 		op = item.Get
 	}
+	if op == nil && status == http.StatusNotFound { // in another case, say
+		return in, d.only(in, "UnknownPath", status)
+	}
 	if op == nil {
 		return in, d.only(in, "WrongMethod", status)
 	}
@@ -145,7 +148,8 @@ func (d document) only(in *openapi3filter.RequestValidationInput, name string, s
 	if want, ok := conventions[name]; ok && want != status {
 		return fmt.Errorf("%s is answered %d", name, status)
 	}
-	op := &openapi3.Operation{OperationID: name, Responses: openapi3.NewResponses(openapi3.WithStatus(status, ref))}
+	named := &openapi3.ResponseRef{Ref: componentRef + name, Value: ref.Value}
+	op := &openapi3.Operation{Responses: openapi3.NewResponses(openapi3.WithStatus(status, named))}
 	in.Route = &routers.Route{Spec: d.spec, PathItem: &openapi3.PathItem{}, Operation: op}
 	return nil
 }
@@ -189,7 +193,7 @@ func (d document) checkResponse(in *openapi3filter.RequestValidationInput, x exc
 	if ref == nil {
 		return fmt.Errorf("status %d is not described", x.response.StatusCode)
 	}
-	d.shown[in.Route.Operation.OperationID+" "+strconv.Itoa(x.response.StatusCode)] = true
+	d.shown[claim(in.Route.Operation, strconv.Itoa(x.response.StatusCode), ref)] = true
 	if err := checkFields(ref.Value, x); err != nil {
 		return err
 	}
@@ -254,14 +258,24 @@ func hasHeader(r *openapi3.Response, name string) bool {
 	return false
 }
 
+// claim names what a document says: an answer of one operation, or one that
+// several share by a reference.
+func claim(op *openapi3.Operation, status string, ref *openapi3.ResponseRef) string {
+	if ref.Ref != "" {
+		return ref.Ref
+	}
+	return op.OperationID + " " + status
+}
+
 // unshown reports what the document says and no transcript shows: nobody knows
-// whether that is true.
+// whether that is true. 408 takes longer than a transcript has, and 405 of a
+// guarded request is the guard's own answer, whatever the dialect.
 func (d document) unshown(t *testing.T, shown map[string]bool) {
 	t.Helper()
 	for path, item := range d.spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			for status, ref := range op.Responses.Map() {
-				if status != "408" && !shown[op.OperationID+" "+status] { // 408 takes longer than a transcript has
+				if status != "408" && !shown[claim(op, status, ref)] {
 					t.Errorf("%s %s: no transcript shows the status %s", method, path, status)
 				}
 				d.unshownTypes(t, ref, shown)
@@ -270,17 +284,18 @@ func (d document) unshown(t *testing.T, shown map[string]bool) {
 	}
 	for name, ref := range d.spec.Components.Responses {
 		status, refused := strings.CutPrefix(name, "Refused")
-		if _, known := conventions[name]; known {
-			status = strconv.Itoa(conventions[name])
-		} else if !refused || name == "Refused405" { // which is the guard's own answer, whatever the dialect
+		if _, known := conventions[name]; !known && (!refused || status == "405" || status == "408") {
 			continue
 		}
-		if !shown[name+" "+status] {
+		if !shown[componentRef+name] {
 			t.Errorf("no transcript shows the response %s", name)
 		}
 		d.unshownTypes(t, ref, shown)
 	}
 }
+
+// componentRef begins a reference to a response that has a name.
+const componentRef = "#/components/responses/"
 
 func (d document) unshownTypes(t *testing.T, ref *openapi3.ResponseRef, shown map[string]bool) {
 	t.Helper()

@@ -24,7 +24,7 @@ type exchange struct {
 
 func read(t testing.TB, e dialecttest.Exchange) exchange {
 	t.Helper()
-	x := exchange{refused: strings.HasPrefix(e.Outcome, "refuse")}
+	x := exchange{refused: strings.Contains("\n"+e.Outcome, "\nrefuse")}
 	e.Do(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		x.sent, _ = io.ReadAll(r.Body)
 		x.request = r

@@ -29,37 +29,62 @@ func present(_ context.Context, in *openapi3filter.AuthenticationInput) error {
 	return nil
 }
 
-// asDescribed writes a request in the words of the document, where it says
-// that others mean the same: names of members in any case, and a JSON type of
-// one's own.
+// asDescribed writes a request in the words of the document, where extensions
+// of its body say that others mean the same: names of members in any case,
+// another media type or none, and a JSON type of one's own. White space alone
+// is no body.
 func (d document) asDescribed(in *openapi3filter.RequestValidationInput, x exchange) *openapi3filter.RequestValidationInput {
 	body := in.Route.Operation.RequestBody
-	if body == nil || len(x.sent) == 0 {
-		return in
-	}
-	mediaType, _, _ := strings.Cut(in.Request.Header.Get("Content-Type"), ";")
-	content := body.Value.Content
-	const ownJSON = "application/*+json"
-	if content[ownJSON] != nil && content.Get(mediaType) == nil && strings.HasSuffix(mediaType, "+json") {
-		mediaType = ownJSON
-		in.Request.Header.Set("Content-Type", mediaType)
-	}
-	described := content.Get(mediaType)
-	if _, anyCase := body.Value.Extensions["x-names-in-any-case"]; !anyCase || described == nil || strings.HasSuffix(mediaType, "xml") {
-		return in
-	}
-	var value any
-	if json.Unmarshal(bytes.TrimPrefix(x.sent, []byte("\ufeff")), &value) != nil {
-		return in
-	}
-	folded, err := json.Marshal(refold(described.Schema.Value, value))
-	if err != nil {
+	if body == nil {
 		return in
 	}
 	header := in.Request.Header
-	in.Request = x.again(folded)
+	sent := bytes.TrimPrefix(x.sent, []byte("\ufeff"))
+	mediaType := describedType(body.Value, header.Get("Content-Type"))
+	if described := body.Value.Content.Get(mediaType); described != nil && says(body.Value, "x-names-in-any-case") && !isXML(mediaType) {
+		sent = refolded(described.Schema.Value, sent)
+	}
+	if len(bytes.TrimSpace(sent)) == 0 {
+		sent = nil
+	}
+	in.Request = x.again(sent)
 	in.Request.Header = header
+	header.Set("Content-Type", mediaType)
 	return in
+}
+
+func says(body *openapi3.RequestBody, extension string) bool {
+	_, found := body.Extensions[extension]
+	return found
+}
+
+// describedType returns the type of the document for that of a request.
+func describedType(body *openapi3.RequestBody, field string) string {
+	const ownJSON = "application/*+json"
+	if says(body, "x-any-media-type") {
+		return "application/json"
+	}
+	mediaType, _, _ := strings.Cut(field, ";")
+	if body.Content[ownJSON] != nil && body.Content.Get(mediaType) == nil && strings.HasSuffix(mediaType, "+json") {
+		return ownJSON
+	}
+	return field
+}
+
+func isXML(mediaType string) bool { return strings.Contains(mediaType, "xml") }
+
+// refolded returns a JSON text with the names of the schema, text itself where
+// it is none.
+func refolded(schema *openapi3.Schema, text []byte) []byte {
+	var value any
+	if json.Unmarshal(text, &value) != nil {
+		return text
+	}
+	folded, err := json.Marshal(refold(schema, value))
+	if err != nil {
+		return text
+	}
+	return folded
 }
 
 // refold spells the names of members as the schema does.

@@ -9,16 +9,22 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// TestMain teaches the validator the media types that it does not know.
+// TestMain teaches the validator the media types that it does not know, and
+// that T and Z of a date may be in lower case (RFC 3339 section 5.6).
 func TestMain(m *testing.M) {
 	openapi3filter.RegisterBodyDecoder("text/json", openapi3filter.JSONBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/xml", decodeXML)
 	openapi3filter.RegisterBodyDecoder("text/xml", decodeXML)
+	openapi3.DefineStringFormatCallback("date-time", func(text string) error {
+		_, err := time.Parse(time.RFC3339, strings.ToUpper(text))
+		return err
+	})
 	os.Exit(m.Run())
 }
 
