@@ -4,6 +4,7 @@ package table
 
 import (
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect/crmtoken"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/entitytoken"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/management"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/timedlogin"
@@ -15,6 +16,7 @@ func Kinds() []dialect.Kind {
 		management.Kind(),
 		entitytoken.Kind(),
 		timedlogin.Kind(),
+		crmtoken.Kind(),
 	}
 }
 
