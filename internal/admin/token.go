@@ -16,6 +16,11 @@ const Dialect = "admin"
 // a user token that long.
 const DefaultTTL = 48 * time.Hour
 
+// remembered is for how long such a token that has expired is told from one
+// that never was: a client that may be told so logs in again by itself. It may
+// come back after days, and such tokens are few.
+const remembered = 7 * 24 * time.Hour
+
 // CreateToken makes a token for an account: good in one tenant, or with "" in
 // all of the account's. A ttl of 0 is [DefaultTTL].
 func (a *Admin) CreateToken(ctx context.Context, account, tenant string, ttl time.Duration) (store.Session, auth.Secret, error) {
@@ -60,7 +65,7 @@ func (a *Admin) tokenRow(owner store.Account, ttl time.Duration) store.Session {
 	end := store.Precise(now.Add(ttl))
 	return store.Session{
 		ID: token.NewID(), Realm: a.Realm, Dialect: Dialect, Kind: store.AccessToken, Subject: owner.ID,
-		Issued: now, Updated: now, Expires: end, Keep: end,
+		Issued: now, Updated: now, Expires: end, Keep: end.Add(remembered),
 	}
 }
 

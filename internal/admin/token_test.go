@@ -113,6 +113,25 @@ func TestOnlyTokensThatAreGoodAreListed(t *testing.T) {
 	d.must(d.Tokens(t.Context(), "", func(s store.Session) error { t.Errorf("%s is past its time", s.ID); return nil }))
 }
 
+// TestATokenThatExpiredIsRememberedForAWeek: a client is told other things of it
+// than of one that never was.
+func TestATokenThatExpiredIsRememberedForAWeek(t *testing.T) {
+	d := newDesk(t)
+	d.account("joe")
+	row, text, err := d.CreateToken(t.Context(), "joe", "", time.Hour)
+	d.must(err)
+	for _, after := range []time.Duration{time.Hour, 7*24*time.Hour - time.Millisecond} {
+		d.now = d.now.Add(after)
+		got, err := d.TokenOf(t.Context(), text)
+		d.must(err)
+		if got.ID != row.ID || d.Live(got) {
+			t.Errorf("after %v: %+v", after, got)
+		}
+	}
+	d.now = d.now.Add(time.Millisecond)
+	d.gone(row)
+}
+
 func TestARevokedTokenIsGone(t *testing.T) {
 	d := newDesk(t)
 	d.account("joe")
