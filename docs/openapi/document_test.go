@@ -31,16 +31,16 @@ var conventions = map[string]int{
 // always lists fields that an answer may have without a word about them: the
 // documents say in general what they mean.
 var always = []string{
-	"Content-Type", "Content-Length", "Cache-Control", "Vary", "X-Content-Type-Options",
+	"Content-Type", "Content-Length", "Cache-Control", "Pragma", "Vary", "X-Content-Type-Options",
 	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers",
 }
 
 // document is a document of a dialect, read by a validator.
 type document struct {
-	spec *openapi3.T
-	// routes are the paths that the dialect answers; fold says in any case.
-	routes []string
-	fold   bool
+	spec   *openapi3.T
+	routes []dialect.Route
+	// fold says that paths match in any case.
+	fold bool
 	// shown collects what exchanges have shown of it.
 	shown map[string]bool
 }
@@ -51,24 +51,22 @@ func load(t testing.TB, k dialect.Kind, cfg dialect.Config) document {
 	if !ok {
 		t.Fatalf("there is no document of %s: write docs/openapi/%s.json", k.Name, k.Name)
 	}
-	return parse(t, k, text)
+	return parse(t, k, cfg, text)
 }
 
-func parse(t testing.TB, k dialect.Kind, text []byte) document {
+func parse(t testing.TB, k dialect.Kind, cfg dialect.Config, text []byte) document {
 	t.Helper()
 	spec, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := k.New(dialect.Config{Base: k.Base}, session.New(&session.Deps{}, session.Config{}))
+	d, err := k.New(cfg, session.New(&session.Deps{}, session.Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := document{spec: spec, shown: map[string]bool{}}
-	for _, r := range d.Routes() {
-		read.routes, read.fold = append(read.routes, r.Path), read.fold || r.Fold
-	}
-	return read
+	routes := d.Routes()
+	fold := slices.ContainsFunc(routes, func(r dialect.Route) bool { return r.Fold })
+	return document{spec: spec, routes: routes, fold: fold, shown: map[string]bool{}}
 }
 
 func TestEveryDocumentIsValid(t *testing.T) {
@@ -166,7 +164,21 @@ func (d document) path(escaped string, status int) (best string, params map[stri
 			best, params = template, values
 		}
 	}
+	if best == "" && slices.Contains(d.routes, dialect.Route{Path: escaped, Exact: true}) {
+		return d.atEveryRoute(), nil
+	}
 	return best, params
+}
+
+// atEveryRoute returns the path that stands for every exact route of the
+// dialect, "" where none does.
+func (d document) atEveryRoute() string {
+	for path, item := range d.spec.Paths.Map() {
+		if _, found := item.Extensions["x-at-every-route"]; found {
+			return path
+		}
+	}
+	return ""
 }
 
 func (d document) match(template, escaped string) (map[string]string, bool) {

@@ -93,7 +93,7 @@ func TestADocumentThatIsWrongIsNoticed(t *testing.T) {
 			if !strings.Contains(string(text), c.from) {
 				t.Fatalf("the document does not say %s", c.from)
 			}
-			wrong := parse(t, k, []byte(strings.ReplaceAll(string(text), c.from, c.to)))
+			wrong := parse(t, k, dialect.Config{Base: k.Base}, []byte(strings.ReplaceAll(string(text), c.from, c.to)))
 			for _, path := range transcripts(t, c.dialect) {
 				tr := dialecttest.Load(t, path)
 				if tr.Options != "" {

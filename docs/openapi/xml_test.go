@@ -21,10 +21,10 @@ func TestMain(m *testing.M) {
 	openapi3filter.RegisterBodyDecoder("text/json", openapi3filter.JSONBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/xml", decodeXML)
 	openapi3filter.RegisterBodyDecoder("text/xml", decodeXML)
-	openapi3.DefineStringFormatCallback("date-time", func(text string) error {
+	openapi3.DefineStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(text string) error {
 		_, err := time.Parse(time.RFC3339, strings.ToUpper(text))
 		return err
-	})
+	}))
 	os.Exit(m.Run())
 }
 
