@@ -23,6 +23,7 @@ func commands() []command {
 		tokenCommand(),
 		tenantCommand(),
 		unitCommand(),
+		identifierCommand(),
 	}
 }
 
@@ -31,8 +32,9 @@ func init() {
 		Name:  "gatehouse",
 		Short: "Manages the accounts, keys and tokens of the gateway",
 		Long: `
-Manages what the gateway keeps: accounts, API keys, tokens, tenants and units.
-All of it works while the gateway runs and takes effect there at once.`,
+Manages what the gateway keeps: accounts, API keys, tokens, tenants, units and
+access identifiers. All of it works while the gateway runs and takes effect
+there at once.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			asGroup(cmd)
 			explained(cmd)

@@ -104,7 +104,7 @@ func accountPasswd() verb {
 			if fromStdin {
 				return nil
 			}
-			return canAsk()
+			return canAsk(aPassword)
 		},
 		run: func(o *operation) error {
 			row, err := o.admin.Account(o, o.args[0])

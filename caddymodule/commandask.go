@@ -40,43 +40,56 @@ func (o *operation) stdinSecret(what string) (auth.Secret, error) {
 	return auth.NewSecret(text), nil
 }
 
+// asked is a secret that is asked for on a terminal: what it is called, and the
+// flag that reads it from standard input.
+type asked struct{ name, flag string }
+
+var (
+	aPassword = asked{"password", "password-stdin"}
+	aPassCode = asked{"pass code", "pass-code-stdin"}
+)
+
 // newPassword reads a new password from standard input, or asks for it twice.
 func (o *operation) newPassword(fromStdin bool) (auth.Secret, error) {
+	return o.newSecret(aPassword, fromStdin)
+}
+
+func (o *operation) newSecret(what asked, fromStdin bool) (auth.Secret, error) {
 	if fromStdin {
-		return o.stdinSecret("password")
+		return o.stdinSecret(what.name)
 	}
-	if err := canAsk(); err != nil {
+	if err := canAsk(what); err != nil {
 		return auth.Secret{}, err
 	}
-	first, err := o.askSecret("Password: ")
+	first, err := o.askSecret(what, strings.ToUpper(what.name[:1])+what.name[1:]+": ")
 	if err != nil {
 		return first, err
 	}
-	second, err := o.askSecret("Once more: ")
+	second, err := o.askSecret(what, "Once more: ")
 	if err != nil {
 		return second, err
 	}
 	if !first.Equal(second) {
-		return auth.Secret{}, errors.New("the two passwords differ")
+		return auth.Secret{}, fmt.Errorf("the two %ss differ", what.name)
 	}
 	return first, nil
 }
 
 // canAsk refuses to wait for somebody who is not there.
-func canAsk() error {
+func canAsk(what asked) error {
 	if interactive() {
 		return nil
 	}
-	return usagef("there is no terminal to ask for the password: use --password-stdin")
+	return usagef("there is no terminal to ask for the %s: use --%s", what.name, what.flag)
 }
 
-func (o *operation) askSecret(prompt string) (auth.Secret, error) {
+func (o *operation) askSecret(what asked, prompt string) (auth.Secret, error) {
 	defer o.asking()()
 	o.cmd.PrintErr(prompt)
 	text, err := term.ReadPassword(int(os.Stdin.Fd()))
 	o.cmd.PrintErrln()
 	if err != nil {
-		return auth.Secret{}, fmt.Errorf("the password cannot be read: %w", err)
+		return auth.Secret{}, fmt.Errorf("the %s cannot be read: %w", what.name, err)
 	}
 	return auth.NewSecret(string(text)), nil
 }

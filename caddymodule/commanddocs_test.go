@@ -41,6 +41,7 @@ func TestTheDocumentationNamesEveryCommandFlagAndMember(t *testing.T) {
 		revokedJSON{},
 		tenantJSON{},
 		unitJSON{},
+		identifierJSON{},
 		admin.Imported{},
 		admin.ImportError{},
 		store.Profile{},

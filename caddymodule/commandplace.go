@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/password"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 const (
@@ -51,16 +52,16 @@ func (p *place) check() error {
 // open opens the store, beside a gateway that may have it open too. What is
 // changed reaches that gateway through the change feed. done closes it.
 func (p *place) open(ctx context.Context) (a *admin.Admin, done func() error, err error) {
-	app, err := loadApp(p.config, p.adapter)
+	s, err := loadSetup(p.config, p.adapter)
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, err := app.openStore(ctx)
+	rows, err := s.app.openStore(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	hasher := password.New(password.Options{})
-	return &admin.Admin{Store: rows, Hasher: hasher, Now: time.Now, Realm: p.realm}, rows.Close, nil
+	return &admin.Admin{Store: rows, Hasher: hasher, Now: time.Now, Realm: p.realm, Ring: s.ring}, rows.Close, nil
 }
 
 // openStore opens the store of a configuration that is not running.
@@ -74,34 +75,69 @@ func (a *App) openStore(ctx context.Context) (store.Store, error) {
 	return sqlstore.OpenSQLite(ctx, path, sqlstore.Options{Now: time.Now})
 }
 
-// loadApp returns the app of a configuration, and one with all defaults where
-// none is named and none is here, or where it says nothing of the app. It does
-// what Caddy does to find and read a configuration, but logs nothing: a command
-// of one line prints its result and nothing else.
-func loadApp(config, adapter string) (*App, error) {
+// setup is what a configuration that is not running says of where things are
+// kept.
+type setup struct {
+	app *App
+	// StorageRaw is Caddy's own storage; nil for the default.
+	StorageRaw json.RawMessage `caddy:"namespace=caddy.storage inline_key=module"`
+}
+
+// loadSetup returns the setup of a configuration, and one with all defaults
+// where none is named and none is here, or where it says nothing of the app. It
+// does what Caddy does to find and read a configuration, but logs nothing: a
+// command of one line prints its result and nothing else.
+func loadSetup(config, adapter string) (*setup, error) {
+	s := &setup{app: new(App)}
 	body, config, err := readConfig(config)
 	if err != nil || body == nil {
-		return new(App), err
+		return s, err
 	}
 	if body, err = adaptConfig(config, adapter, body); err != nil {
 		return nil, err
 	}
 	var found struct {
-		Apps struct {
+		Storage json.RawMessage `json:"storage"`
+		Apps    struct {
 			Gatehouse json.RawMessage `json:"gatehouse"`
 		} `json:"apps"`
 	}
 	if err := json.Unmarshal(body, &found); err != nil {
 		return nil, fmt.Errorf("%s is no JSON that Caddy could read: %w", config, err)
 	}
-	app := new(App)
+	s.StorageRaw = found.Storage
 	if found.Apps.Gatehouse == nil {
-		return app, nil
+		return s, nil
 	}
-	if err := caddy.StrictUnmarshalJSON(found.Apps.Gatehouse, app); err != nil {
+	if err := caddy.StrictUnmarshalJSON(found.Apps.Gatehouse, s.app); err != nil {
 		return nil, fmt.Errorf("the app gatehouse in %s: %w", config, err)
 	}
-	return app, app.check()
+	return s, s.app.check()
+}
+
+// ring opens the key ring that a gateway with this configuration has, and makes
+// it where that gateway has not run yet.
+func (s *setup) ring(ctx context.Context) (*token.Ring, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if len(s.app.KeyRing) > 0 {
+		ring, _, err := readRing(caddy.NewReplacer(), s.app.KeyRing)
+		return ring, err
+	}
+	if s.StorageRaw == nil {
+		return ringIn(ctx, caddy.DefaultStorage)
+	}
+	modules, done := caddy.NewContext(caddy.Context{Context: ctx})
+	defer done()
+	loaded, err := modules.LoadModule(s, "StorageRaw")
+	if err != nil {
+		return nil, fmt.Errorf("Caddy's storage, which keeps the key ring, cannot be used: %w", err)
+	}
+	storage, err := loaded.(caddy.StorageConverter).CertMagicStorage()
+	if err != nil {
+		return nil, fmt.Errorf("Caddy's storage, which keeps the key ring, cannot be used: %w", err)
+	}
+	return ringIn(ctx, storage)
 }
 
 // readConfig returns the text of a configuration, nil for none, and its name.

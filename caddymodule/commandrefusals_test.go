@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/certmagic"
 	"github.com/spf13/cobra"
 )
 
@@ -33,7 +35,8 @@ func typed(t *testing.T, stdin, words string) (stdout, stderr string, code int) 
 	return out.String(), errs.String(), code
 }
 
-// ownStore has commands find a store of their own, in a folder of their own.
+// ownStore has commands find a store and a key ring of their own, in a folder
+// of their own.
 func ownStore(t *testing.T) (file string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -41,6 +44,9 @@ func ownStore(t *testing.T) (file string) {
 		t.Setenv(name, dir)
 	}
 	t.Chdir(dir)
+	storage := caddy.DefaultStorage // was chosen when the process began
+	caddy.DefaultStorage = &certmagic.FileStorage{Path: caddy.AppDataDir()}
+	t.Cleanup(func() { caddy.DefaultStorage = storage })
 	return filepath.Join(dir, "caddy", "gatehouse.db")
 }
 
@@ -110,7 +116,22 @@ var typos = []typo{
 	{"", "unit|add|--tenant|Acme", "wrong number of arguments"},
 	{"", "unit|list", "--tenant is missing"},
 	{"", "unit|delete|Sales", "--tenant is missing"},
+	{goodCode, "identifier|add|--code-stdin", "--account is missing"},
+	{goodCode, "identifier|add|joe|--code-stdin", "wrong number of arguments"},
+	{goodCode, "identifier|add|--account||--code-stdin", "--account needs a value"},
+	{goodCode, "identifier|add|--account|joe|--code=secret", "unknown flag: --code"},
+	{"", "identifier|add|--account|joe", "--code-stdin, or --identifier with --pass-code-stdin"},
+	{"", "identifier|add|--account|joe|--identifier|", "--code-stdin, or --identifier with --pass-code-stdin"},
+	{goodPassword, "identifier|add|--account|joe|--pass-code-stdin", "--code-stdin, or --identifier with --pass-code-stdin"},
+	{goodCode, "identifier|add|--account|joe|--code-stdin|--identifier|till", "--code-stdin, or --identifier with --pass-code-stdin"},
+	{goodCode, "identifier|add|--account|joe|--code-stdin|--pass-code-stdin", "--code-stdin, or --identifier with --pass-code-stdin"},
+	{"", "identifier|add|--account|joe|--code-stdin", "there is no authentication code on standard input"},
+	{"", "identifier|add|--account|joe|--identifier|till|--pass-code-stdin", "there is no pass code on standard input"},
+	{"", "identifier|list|joe", "wrong number of arguments"},
+	{"", "identifier|delete", "wrong number of arguments"},
 }
+
+const goodCode = "correct horse 42 battery\n"
 
 func TestAWrongCommandLineOpensNothing(t *testing.T) {
 	file := ownStore(t)
@@ -159,6 +180,10 @@ var badValues = []typo{
 	{"too short\n", "key|create|--account|joe|--import-stdin", "at least 16 bytes"},
 	{"", "tenant|add|", "a tenant needs a name"},
 	{"", "unit|add||--tenant|Acme", "a unit needs a name"},
+	{"correct horse 4\n", "identifier|add|--account|joe|--code-stdin", "at least 16 characters"},
+	{"secretsecretsecretsecretsecret\n", "identifier|add|--account|joe|--code-stdin", "this code repeats itself"},
+	{"1234567\n", "identifier|add|--account|joe|--identifier|till|--pass-code-stdin", "at least 8 bytes"},
+	{goodPassword, "identifier|add|--account|joe|--identifier|till 7|--pass-code-stdin", `identifier "till 7" cannot be`},
 }
 
 // The command line is fine, but what it asks for cannot be: exit code 1.
@@ -201,6 +226,9 @@ var refusals = []typo{
 	{"", "unit|list|--tenant|Initech", `there is no tenant "Initech"`},
 	{"", "unit|delete|Ops|--tenant|Acme", `there is no unit "Ops"`},
 	{"", "account|list|--config|missing", "the configuration cannot be read: open missing: "},
+	{goodCode, "identifier|add|--account|bob|--code-stdin", `there is no account "bob"`},
+	{"", "identifier|list|--account|bob", `there is no account "bob"`},
+	{"", "identifier|delete|secret-of-16-chars", "there is no such identifier"},
 }
 
 func TestWhatIsRefusedIsSaidInOneLine(t *testing.T) {

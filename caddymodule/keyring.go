@@ -56,7 +56,12 @@ func (a *App) ring(ctx context.Context) (*token.Ring, error) {
 	if a.state.ring != nil {
 		return a.state.ring, nil
 	}
-	text, err := loadOrMakeRing(ctx, a.state.ctx.Storage())
+	return ringIn(ctx, a.state.ctx.Storage())
+}
+
+// ringIn returns the key ring in Caddy's storage.
+func ringIn(ctx context.Context, storage certmagic.Storage) (*token.Ring, error) {
+	text, err := loadOrMakeRing(ctx, storage)
 	if err != nil {
 		return nil, err
 	}

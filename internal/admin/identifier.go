@@ -111,10 +111,20 @@ func checkCode(code string) error {
 	if len(code) > maxCode {
 		return invalid("an authentication code has at most %d bytes", maxCode)
 	}
-	if variety(code) < minVariety {
+	if variety(code) < minVariety || periodic(code) {
 		return invalid("this code repeats itself: make one from random characters, at least %d different ones", minVariety)
 	}
 	return nil
+}
+
+// periodic reports whether a text is a part of itself, over and over.
+func periodic(text string) bool {
+	for n := 1; n <= len(text)/2; n++ {
+		if strings.HasPrefix(text, text[n:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // variety returns how many different characters a text has.
