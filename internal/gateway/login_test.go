@@ -38,6 +38,13 @@ var loginCalls = map[string]func(...string) *http.Request{
 	"crm_token": func(lines ...string) *http.Request {
 		return post("/authentication/token", `{"username":"ann","password":"`+annSecret+`","organisation":"Acme Ltd"}`, lines...)
 	},
+	"oauth2": func(lines ...string) *http.Request {
+		const body = "grant_type=client_credentials&client_id=1&client_secret=" + annKey // the first key of the store
+		lines = append(lines, "Content-Type: application/x-www-form-urlencoded")
+		r := request(http.MethodPost, "/oauth2/token", lines...)
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+		return r
+	},
 }
 
 // everyLogin is a site with every dialect at its own base path.
@@ -75,7 +82,7 @@ func (w *world) logIn(name string) string {
 	if data, ok := answer["data"].(map[string]any); ok {
 		answer = data
 	}
-	for _, member := range []string{"token", "Token", "authenticationToken"} {
+	for _, member := range []string{"token", "Token", "authenticationToken", "access_token"} {
 		if text, ok := answer[member].(string); ok {
 			return text
 		}
@@ -93,6 +100,7 @@ func TestALoginIsAnsweredHereAndItsTokenIsGoodAtOnce(t *testing.T) {
 		},
 		"timed_login": func(token string) *http.Request { return get("/x?a=1&TOKEN=" + strings.ToUpper(token)) },
 		"crm_token":   func(token string) *http.Request { return get("/x?a=1&token=" + token) },
+		"oauth2":      func(token string) *http.Request { return get("/x", "Authorization: Bearer "+token) },
 	} {
 		token := w.logIn(name)
 		e := w.events[len(w.events)-1]

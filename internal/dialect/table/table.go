@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/crmtoken"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/entitytoken"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/management"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect/oauth2"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/timedlogin"
 )
 
@@ -17,6 +18,7 @@ func Kinds() []dialect.Kind {
 		entitytoken.Kind(),
 		timedlogin.Kind(),
 		crmtoken.Kind(),
+		oauth2.Kind(),
 	}
 }
 
