@@ -3,7 +3,6 @@ package authn
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 
@@ -190,52 +189,4 @@ func (l *lookup) restrict(list []netip.Prefix) {
 	if len(list) > 0 {
 		l.allow = append(l.allow, list)
 	}
-}
-
-// triple reads apikey + userid + token, or apikey + entity token: all parts
-// must be genuine and agree with each other.
-func (l *lookup) triple(ctx context.Context, c bearer.Credential) error {
-	text, kind := c.Token, store.AccessToken
-	if c.Entity != "" {
-		text, kind = c.Entity, store.EntityToken
-	}
-	k, err := l.rows.Keys.KeyByDigest(ctx, l.realm, auth.DigestOf(c.Key))
-	if err != nil {
-		return absent(err)
-	}
-	if err := l.token(ctx, text, kind); err != nil {
-		return err
-	}
-	if !l.belongs(k) {
-		return refused(auth.ReasonMismatch)
-	}
-	if kind == store.AccessToken {
-		if err := l.sameUser(ctx, c.User); err != nil {
-			return err
-		}
-	}
-	return l.useKey(k)
-}
-
-// belongs reports whether the key may stand beside the token: of the same
-// account or none, and of a tenant that the token is good in or none.
-func (l *lookup) belongs(k store.Key) bool {
-	if k.Account != "" && k.Account != l.p.Subject {
-		return false
-	}
-	if k.Tenant == "" {
-		return k.Account != "" || k.Gateway
-	}
-	return slices.ContainsFunc(l.p.Tenants, func(t auth.TenantRef) bool { return t.ID == k.Tenant })
-}
-
-func (l *lookup) sameUser(ctx context.Context, ref string) error {
-	a, err := l.rows.Accounts.Account(ctx, l.realm, ref)
-	if err != nil {
-		return absent(err)
-	}
-	if a.ID != l.p.Subject {
-		return refused(auth.ReasonMismatch)
-	}
-	return nil
 }

@@ -557,6 +557,126 @@ func (unreachable) Session(context.Context, string, store.SessionRef) (store.Ses
 	return store.Session{}, auth.Fail(auth.Unavailable, auth.ReasonStore, nil)
 }
 
+// entityWorld has ann and bob in two tenants, with an entity token of ann for
+// the first, and a user token and a key of each kind.
+func entityWorld(t *testing.T) *world {
+	w := newWorld(t, nil)
+	must(t, w.Accounts.InsertAccount(w.ctx, store.Account{ID: bob, Realm: realm, Username: "bob"}))
+	must(t, w.Tenants.InsertTenant(w.ctx, store.Tenant{ID: "elsewhere", Realm: realm, Name: "Elsewhere"}))
+	for _, m := range []store.Membership{{Account: account, Tenant: "elsewhere"}, {Account: bob, Tenant: w.tenant}} {
+		m.Realm = realm
+		must(t, w.Memberships.PutMembership(w.ctx, m))
+	}
+	for name, k := range map[string]store.Key{
+		"bob": {Account: bob}, "tenant": {Tenant: w.tenant}, "foreign": {Tenant: "elsewhere"}, "gateway": {Gateway: true},
+		"ann there": {Account: account, Tenant: "elsewhere"}, "revoked": {Gateway: true, Revoked: store.Precise(w.now())},
+	} {
+		k.Realm, k.Digest = realm, auth.DigestOf("key of "+name)
+		_, err := w.Keys.InsertKey(w.ctx, k)
+		must(t, err)
+	}
+	for text, change := range map[string]func(*store.Session){
+		"entity": func(s *store.Session) { s.Kind, s.Tenant, s.Unit = store.EntityToken, w.tenant, "" },
+		"expired entity": func(s *store.Session) {
+			s.Kind, s.Tenant, s.Expires = store.EntityToken, w.tenant, s.Issued
+		},
+		"user":        func(*store.Session) {},
+		"expired":     func(s *store.Session) { s.Expires = s.Issued },
+		"bob":         func(s *store.Session) { s.Subject = bob },
+		"bob expired": func(s *store.Session) { s.Subject, s.Expires = bob, s.Issued },
+	} {
+		w.token = "ght " + text
+		w.addSession(func(s *store.Session) { s.ID = text; change(s) })
+	}
+	return w
+}
+
+const bob = "9c9e4bd8-8f0a-4d8e-9f5e-1d0c6a3d1a22"
+
+func TestAnEntityTokenStandsInForUserAndToken(t *testing.T) {
+	const yes, no = auth.Reason("passes"), auth.ReasonMismatch
+	for _, c := range []struct {
+		name, key, user, token, entity string
+		want                           auth.Reason
+	}{
+		{"alone, beside a key of its tenant", "tenant", "", "", "entity", yes},
+		{"beside a key of the gateway", "gateway", "", "", "entity", yes},
+		{"beside a key of another tenant", "foreign", "", "", "entity", no},
+		{"beside a key of its account in another tenant", "ann there", "", "", "entity", no},
+		{"beside a key of another account", "bob", "", "", "entity", no},
+		{"beside a key that is revoked", "revoked", "", "", "entity", auth.ReasonRevoked},
+		{"beside a key that is none", "nobody", "", "", "entity", auth.ReasonUnknown},
+		{"with all that the public client has", "tenant", "ann", "user", "entity", yes},
+		{"with a user token that has expired", "tenant", "ann", "expired", "entity", yes},
+		{"with a user token that nobody knows", "tenant", "ann", "forgotten", "entity", yes},
+		{"with the account in another spelling", "tenant", "ANN", "", "entity", yes},
+		{"with the account's id", "tenant", account, "", "entity", yes},
+		{"with a user token alone", "tenant", "", "user", "entity", yes},
+		{"with another user", "tenant", "bob", "", "entity", no},
+		{"with another user and their token", "tenant", "bob", "bob", "entity", no},
+		{"with nobody's name", "tenant", "carol", "user", "entity", auth.ReasonUnknown},
+		{"with another user's token", "tenant", "ann", "bob", "entity", no},
+		{"with another user's token that has expired", "tenant", "", "bob expired", "entity", no},
+		{"it has expired, and user and token are good", "tenant", "ann", "user", "expired entity", auth.ReasonExpired},
+		{"it is none, and user and token are good", "tenant", "ann", "user", "nothing", auth.ReasonUnknown},
+		{"it is a user token", "tenant", "ann", "user", "user", auth.ReasonUnknown},
+		{"an entity token in place of the user token", "tenant", "ann", "entity", "", auth.ReasonUnknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := entityWorld(t)
+			credential := bearer.Credential{Kind: auth.KeyUserToken, Key: "key of " + c.key, User: c.user}
+			if c.token != "" {
+				credential.Token = "ght " + c.token
+			}
+			if c.entity != "" {
+				credential.Entity = "ght " + c.entity
+			}
+			if c.want != yes {
+				w.refuse(credential, auth.InvalidCredential, c.want)
+				return
+			}
+			p := w.pass(credential)
+			if p.Subject != account || p.Tenant != w.tenant || len(p.Tenants) != 1 || p.TokenID != "entity" || p.KeyID == 0 {
+				t.Errorf("got %+v", p)
+			}
+		})
+	}
+}
+
+func TestAnEntityTokenDiesWithTheMembership(t *testing.T) {
+	w := entityWorld(t)
+	c := bearer.Credential{Kind: auth.KeyUserToken, Key: "key of gateway", Entity: "ght entity"}
+	w.pass(c)
+	must(t, w.Memberships.DeleteMembership(w.ctx, realm, account, w.tenant))
+	w.refuse(c, auth.InvalidCredential, auth.ReasonTenant)
+}
+
+// TestAUserTokenThatCannotBeLookedUpIsNobodysFault: beside a good entity token
+// it may be another account's.
+func TestAUserTokenThatCannotBeLookedUpIsNobodysFault(t *testing.T) {
+	w := entityWorld(t)
+	rows := w.Store
+	rows.Sessions = unreachableBut{rows.Sessions, auth.DigestOf("ght entity")}
+	w.r = authn.New(authn.Config{Store: rows, Now: w.now})
+	c := bearer.Credential{Kind: auth.KeyUserToken, Key: "key of tenant", Entity: "ght entity"}
+	w.pass(c)
+	c.Token = "ght user"
+	w.refuse(c, auth.Unavailable, auth.ReasonStore)
+}
+
+// unreachableBut is a store of sessions that can be asked for one only.
+type unreachableBut struct {
+	store.Sessions
+	one auth.Digest
+}
+
+func (u unreachableBut) Session(ctx context.Context, realm string, by store.SessionRef) (store.Session, error) {
+	if by.Digest == u.one {
+		return u.Sessions.Session(ctx, realm, by)
+	}
+	return unreachable{}.Session(ctx, realm, by)
+}
+
 func TestAnAllowListIsHeldAgainstEveryRequest(t *testing.T) {
 	w := newWorld(t, nil)
 	a, err := w.Accounts.Account(w.ctx, realm, account)
