@@ -33,6 +33,9 @@ type Dialect interface {
 // Route is a path that a dialect answers, and all below it.
 type Route struct {
 	Path string
+	// Below narrows it to the paths that go on like this, and all below them:
+	// "/" and segments, of which `*` stands for any; "" does not narrow.
+	Below string
 	// Fold matches without regard to ASCII case.
 	Fold bool
 	// Exact leaves out what is below Path.

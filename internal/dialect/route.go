@@ -9,11 +9,37 @@ func (r Route) Covers(path string) bool {
 	if len(path) < len(r.Path) || !r.equal(path[:len(r.Path)], r.Path) {
 		return false
 	}
-	rest := path[len(r.Path):]
+	rest, ok := path[len(r.Path):], true
+	if r.Below != "" {
+		if rest, ok = r.cutBelow(rest); !ok {
+			return false
+		}
+	}
 	return rest == "" || (!r.Exact && (rest[0] == '/' || strings.HasSuffix(r.Path, "/")))
 }
 
-// Overlaps reports whether two routes claim a path in common.
+// cutBelow takes segments that match Below from the front of a path and
+// returns what follows them, which begins with a slash or is nothing.
+func (r Route) cutBelow(path string) (rest string, ok bool) {
+	for want := range strings.SplitSeq(r.Below[1:], "/") {
+		if path == "" || path[0] != '/' {
+			return "", false
+		}
+		end := strings.IndexByte(path[1:], '/') + 1
+		if end == 0 {
+			end = len(path)
+		}
+		got := path[1:end]
+		if got == "" || want != "*" && (len(got) != len(want) || !r.equal(got, want)) {
+			return "", false
+		}
+		path = path[end:]
+	}
+	return path, true
+}
+
+// Overlaps reports whether two routes claim a path in common. Below is left
+// out of account: what is below one Path belongs to one dialect.
 func (r Route) Overlaps(other Route) bool {
 	either := Route{Path: r.Path, Fold: r.Fold || other.Fold, Exact: r.Exact}
 	if either.Covers(other.Path) {

@@ -24,3 +24,26 @@ func TestShared(t *testing.T) {
 		})
 	}
 }
+
+func TestARouteThatIsNarrowedCoversWhatGoesOnLikeIt(t *testing.T) {
+	r := Route{Path: "/entities", Below: "/*/users/*/token", Fold: true}
+	for path, want := range map[string]bool{
+		"/entities/a/users/b/token": true, "/entities/a/users/b/token/refresh": true, "/entities/a/users/b/token/": true,
+		"/Entities/A/USERS/b/Token": true, "/entities/users/users/users/token": true,
+		"/entities": false, "/entities/": false, "/entities/a": false, "/entities/a/users/b": false, "/entities/a/users/b/": false,
+		"/entities/a/users/b/tokens": false, "/entities/a/users/b/toke": false, "/entities/a/user/b/token": false,
+		"/entities//users/b/token": false, "/entities/a/users//token": false, "/entities/a/x/users/b/token": false,
+		"/entitiesx/a/users/b/token": false, "/x/a/users/b/token": false, "": false, "/": false,
+	} {
+		if got := r.Covers(path); got != want {
+			t.Errorf("%q is covered: %v", path, got)
+		}
+	}
+	exact := Route{Path: "/entities", Below: "/*", Exact: true}
+	if !exact.Covers("/entities/a") || exact.Covers("/entities/a/b") || exact.Covers("/entities/a/") || exact.Covers("/Entities/a") {
+		t.Error("an exact one covers other paths")
+	}
+	if got := Shared([]Route{r}, []Route{{Path: "/entities/a"}}); got != "/entities/a" {
+		t.Errorf("another dialect shares %q", got)
+	}
+}

@@ -181,3 +181,20 @@ func TestAPathThatReadsTwoWaysNamesNoEntity(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherCallsBelowTheBaseAreForwardedWhereTheOptionSaysSo, guarded as every
+// other request, and no spelling of the dialect's own is among them.
+func TestOtherCallsBelowTheBaseAreForwardedWhereTheOptionSaysSo(t *testing.T) {
+	credentials := []string{"apikey: " + entityKey, "userid: ann", "token: " + annBearer}
+	w := entitySite(t)
+	wantAnswered(t, w.do(get("/entities/Acme%20Ltd/users/ann/gems", credentials...)), http.StatusNotFound)
+	w = entitySite(t, func(c *dialect.Config) { c.Options = map[string][]string{"forward_others": nil} })
+	w.annCalls(http.MethodPost, annPlace, "", http.StatusCreated)
+	for _, path := range []string{"/entities", "/entities/Acme%20Ltd", "/entities/Acme%20Ltd/users/ann/gems", "/entities/Acme%20Ltd/authentication-token"} {
+		wantForwarded(t, w.do(get(path, credentials...)), annID)
+		wantRefused(t, w.do(get(path)), http.StatusUnauthorized)
+	}
+	for _, path := range []string{annPlace + "/", annPlace + "/x", strings.ToUpper(annPlace), strings.Replace(annPlace, "users", "Users", 1)} {
+		wantAnswered(t, w.do(get(path, credentials...)), http.StatusNotFound)
+	}
+}

@@ -14,6 +14,7 @@ import (
 // path.
 type Dialect struct {
 	base    string
+	route   dialect.Route
 	limit   int64
 	cors    dialect.CORS
 	service Service
@@ -21,11 +22,10 @@ type Dialect struct {
 
 var _ dialect.Dialect = (*Dialect)(nil)
 
-// Routes returns the base path, in any case: another spelling is no way to an
-// upstream that reads both as one. The calls below it are matched exactly.
-func (d *Dialect) Routes() []dialect.Route {
-	return []dialect.Route{{Path: d.base, Fold: true}}
-}
+// Routes returns the base path, or the calls alone where the others below it
+// are forwarded. In any case: another spelling of a call, which is matched
+// exactly, is no way to an upstream that reads both as one.
+func (d *Dialect) Routes() []dialect.Route { return []dialect.Route{d.route} }
 
 // ServeHTTP answers one call.
 func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -61,19 +61,25 @@ type target struct {
 	refresh      bool
 }
 
+const (
+	usersSegment   = "users"
+	tokenSegment   = "authentication-token"
+	refreshSegment = "refresh"
+)
+
 // target reads a path, which the gateway has decoded and looked through: a
 // segment holds no slash, and there are no empty ones.
 func (d *Dialect) target(path string) (target, bool) {
 	rest, ok := strings.CutPrefix(path, d.base+"/")
 	parts := strings.Split(rest, "/")
-	if !ok || len(parts) < 4 || parts[0] == "" || parts[1] != "users" || parts[2] == "" || parts[3] != "authentication-token" {
+	if !ok || len(parts) < 4 || parts[0] == "" || parts[1] != usersSegment || parts[2] == "" || parts[3] != tokenSegment {
 		return target{}, false
 	}
 	t := target{entity: parts[0], user: parts[2]}
 	switch {
 	case len(parts) == 4:
 		return t, true
-	case len(parts) == 5 && parts[4] == "refresh":
+	case len(parts) == 5 && parts[4] == refreshSegment:
 		t.refresh = true
 		return t, true
 	}

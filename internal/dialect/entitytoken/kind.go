@@ -72,7 +72,11 @@ func New(cfg dialect.Config, s Service) (*Dialect, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dialect{base: cfg.Base, limit: cfg.BodyLimit(), cors: cors, service: s}, nil
+	route := dialect.Route{Path: cfg.Base, Fold: true}
+	if cfg.Flag(optForward) {
+		route.Below = "/*/" + usersSegment + "/*/" + tokenSegment
+	}
+	return &Dialect{base: cfg.Base, route: route, limit: cfg.BodyLimit(), cors: cors, service: s}, nil
 }
 
 // corsHeaders are the fields that the public client sends from a browser;

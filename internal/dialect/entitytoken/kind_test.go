@@ -53,10 +53,12 @@ func TestOptionsRefuseWhatTheyCannotMean(t *testing.T) {
 	bad := map[string][][]string{
 		"max_ttl": {{}, {"1h", "2h"}, {"0s"}, {"-1h"}, {"999ms"}, {"soon"}, {""}, {"d"}, {"-1d"}, {"1.5d"}, {"3651d"}, {"65535d99999h"}, {"99999d"}, {"1d1d"}, {"1d-25h"}},
 		"overlap": {{}, {"1s", "2s"}, {"-1s"}, {"61m"}, {"1d"}, {"soon"}},
+
+		"forward_others": {{"yes"}},
 	}
 	good := map[string][]string{"max_ttl": {"1s", "3650d", "87600h", "1d12h30m"}, "overlap": {"0s", "1h", "90s", "0d30s"}}
 	for _, o := range entitytoken.Kind().Options {
-		if len(bad[o.Name]) == 0 || len(good[o.Name]) == 0 {
+		if len(bad[o.Name]) == 0 || len(good[o.Name]) == 0 && o.Usage != "" || o.Usage == "" && o.Check(nil) != nil {
 			t.Errorf("%s is not tried", o.Name)
 		}
 		for _, args := range bad[o.Name] {
@@ -100,5 +102,22 @@ func TestRoutes(t *testing.T) {
 	routes := d.Routes()
 	if len(routes) != 1 || !routes[0].Covers("/API/Entities/a/users/b/authentication-token") || routes[0].Covers("/api/entitiesx") {
 		t.Errorf("got %+v", routes)
+	}
+}
+
+// TestWhereOthersAreForwardedNoSpellingOfACallIs: the dialect answers each.
+func TestWhereOthersAreForwardedNoSpellingOfACallIs(t *testing.T) {
+	d, err := entitytoken.New(dialect.Config{Base: "/api/entities", Options: map[string][]string{"forward_others": nil}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{
+		"/api/entities/a/users/b/authentication-token": true, "/api/entities/a/users/b/authentication-token/refresh": true,
+		"/API/entities/a/Users/b/AUTHENTICATION-token": true, "/api/entities/a/users/b/authentication-token/": true,
+		"/api/entities": false, "/api/entities/a": false, "/api/entities/a/users/b/gems": false, "/api/entities/a/authentication-token": false,
+	} {
+		if got := d.Routes()[0].Covers(path); got != want {
+			t.Errorf("%s is answered here: %v", path, got)
+		}
 	}
 }

@@ -17,6 +17,9 @@ const (
 	// optOverlap is for how long a token that was refreshed is good on proxied
 	// calls beside the new one.
 	optOverlap = "overlap"
+	// optForward lets all other paths below the base pass to the guard: an API
+	// that knows this token has more calls there.
+	optForward = "forward_others"
 )
 
 const day = 24 * time.Hour
@@ -32,7 +35,15 @@ func options() []dialect.Option {
 	return []dialect.Option{
 		{Name: optMaxTTL, Usage: "<duration>", Check: checkDuration(optMaxTTL)},
 		{Name: optOverlap, Usage: "<duration>", Check: checkDuration(optOverlap)},
+		{Name: optForward, Check: noArguments},
 	}
+}
+
+func noArguments(args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("takes no argument, got %q", args[0])
+	}
+	return nil
 }
 
 func checkDuration(name string) func([]string) error {
