@@ -37,6 +37,11 @@ func (l *Login) build() (gateway.Login, error) {
 	if err := l.check(k); err != nil {
 		return gateway.Login{}, err
 	}
+	return l.gateway(k), nil
+}
+
+// gateway returns a login block as the gateway takes it, unchecked.
+func (l *Login) gateway(k dialect.Kind) gateway.Login {
 	built := gateway.Login{Kind: k, Config: dialect.Config{
 		Base: l.Base, TTL: time.Duration(l.TTL), Idle: time.Duration(l.Idle), Format: l.Format,
 		MaxBody: l.MaxBody, CORS: l.CORS, OpenAPI: l.OpenAPI, Options: l.Options,
@@ -47,7 +52,7 @@ func (l *Login) build() (gateway.Login, error) {
 	if l.Attempts != nil {
 		built.Attempts = throttle.Limit{Events: l.Attempts.Events, Window: time.Duration(l.Attempts.Window)}
 	}
-	return built, nil
+	return built
 }
 
 // check holds a login block against its dialect. The Caddyfile makes the same
@@ -178,11 +183,7 @@ func (l *Login) checkMaxBody() error {
 
 // checkIdle refuses an idle time that can never come to pass.
 func (l *Login) checkIdle(k dialect.Kind) error {
-	ttl := time.Duration(l.TTL)
-	if ttl == 0 {
-		ttl = k.TTL
-	}
-	if idle := time.Duration(l.Idle); idle > ttl {
+	if idle, ttl := time.Duration(l.Idle), l.gateway(k).TTL(); idle > ttl {
 		return fmt.Errorf("idle %s is longer than the life of a token, %s", idle, ttl)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/session"
 )
 
 // TestOptionsThatNoDialectHasYet holds shared options against a dialect that
@@ -32,6 +33,25 @@ func TestOptionsThatNoDialectHasYet(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestALifeThatADialectGivesIdleTokensCounts: what idle is held against is the
+// life that tokens then have.
+func TestALifeThatADialectGivesIdleTokensCounts(t *testing.T) {
+	kind := dialect.Kind{Name: "any", Base: "/any", TTL: time.Hour, Session: func(c dialect.Config, s *session.Config) {
+		if c.TTL == 0 && s.Idle != 0 {
+			s.TTL = 24 * time.Hour
+		}
+	}}
+	for line, fine := range map[string]bool{"idle 2h": true, "idle 25h": false, "ttl 1h\nidle 2h": false} {
+		var l Login
+		if err := parseLines(&l, kind, line); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.check(kind); (err == nil) != fine {
+			t.Errorf("%q: %v", line, err)
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
@@ -37,19 +39,28 @@ func (s *Site) buildLogin(l Login) (login, error) {
 	if c.TTL == 0 {
 		c.TTL = l.Kind.TTL
 	}
-	svc := session.Config{
-		Realm: s.cfg.Realm, Dialect: l.Kind.Name, TTL: c.TTL, Idle: c.Idle,
-		JWT: c.Format == "jwt", Attempts: l.Attempts,
-	}
-	if l.Kind.Session != nil {
-		l.Kind.Session(l.Config, &svc)
-	}
-	d, err := l.dialect(c, session.New(s.deps, svc))
+	d, err := l.dialect(c, session.New(s.deps, l.sessions(s.cfg.Realm)))
 	if err != nil {
 		return login{}, err
 	}
 	return login{Dialect: d, kind: l.Kind, base: c.Base, routes: d.Routes()}, nil
 }
+
+// sessions is what the tokens of a login block are like in a realm.
+func (l Login) sessions(realm string) session.Config {
+	c := session.Config{
+		Realm: realm, Dialect: l.Kind.Name, TTL: cmp.Or(l.Config.TTL, l.Kind.TTL), Idle: l.Config.Idle,
+		JWT: l.Config.Format == "jwt", Attempts: l.Attempts,
+	}
+	if l.Kind.Session != nil {
+		l.Kind.Session(l.Config, &c)
+	}
+	return c
+}
+
+// TTL returns the life of the tokens that a login gives: the one that was
+// configured, or the dialect's own.
+func (l Login) TTL() time.Duration { return l.sessions("").TTL }
 
 // dialect builds what answers.
 func (l Login) dialect(c dialect.Config, svc *session.Service) (dialect.Dialect, error) {
