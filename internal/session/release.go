@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -20,7 +21,7 @@ func (s *Service) Release(ctx context.Context, text string) error {
 	if row.Dialect != s.cfg.Dialect || row.Kind != store.AccessToken {
 		return auth.Fail(auth.InvalidCredential, auth.ReasonUnknown, nil)
 	}
-	if s.over(row) {
+	if !s.Now().Before(authn.End(row)) {
 		return auth.Fail(auth.InvalidCredential, auth.ReasonExpired, nil)
 	}
 	n, err := s.Store.Sessions.RevokeSessions(ctx, s.cfg.Realm, store.SessionMatch{ID: row.ID})
@@ -32,10 +33,4 @@ func (s *Service) Release(ctx context.Context, text string) error {
 	}
 	s.audit(ctx, auth.Event{Kind: auth.RevocationEvent, OK: true, Subject: row.Subject, TokenID: row.ID, KeyID: row.KeyID})
 	return nil
-}
-
-// over reports whether the life of a token has ended.
-func (s *Service) over(row store.Session) bool {
-	now := s.Now()
-	return !now.Before(row.Expires) || row.Idle > 0 && !now.Before(row.Updated.Add(row.Idle))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/session"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
@@ -69,7 +70,7 @@ func TestATokenWhoseTimeIsOverIsToldApartForAWhile(t *testing.T) {
 		over, gone time.Duration
 	}{
 		"opaque": {session.Config{}, time.Hour, 70 * time.Minute},
-		"idle":   {session.Config{Idle: time.Minute}, time.Minute, 70 * time.Minute},
+		"idle":   {session.Config{Idle: time.Minute}, time.Minute + authn.IdlePrecision(time.Minute), 70 * time.Minute},
 		"both":   {session.Config{Idle: time.Hour}, time.Hour, 70 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
