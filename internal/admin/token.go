@@ -104,13 +104,25 @@ func (a *Admin) RevokeToken(ctx context.Context, accessor string) (store.Session
 	return row, err
 }
 
-// RevokeTokens withdraws all tokens of an account and returns how many.
+// RevokeTokens withdraws all tokens of an account and returns how many, those
+// left out that had expired and were only remembered.
 func (a *Admin) RevokeTokens(ctx context.Context, account string) (int, error) {
 	owner, err := a.Account(ctx, account)
 	if err != nil {
 		return 0, err
 	}
-	return a.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{Subject: owner.ID})
+	_, expired, err := a.Store.Sessions.FindSessions(ctx, a.Realm, store.SessionQuery{
+		Where: store.Filter{All: []store.Filter{
+			{Field: store.FieldSubject, Op: store.Equal, Values: []any{owner.ID}},
+			{Field: store.FieldExpires, Op: store.LessOrEqual, Values: []any{a.now()}},
+		}},
+		Page: store.Page{Limit: 1},
+	})
+	if err != nil {
+		return 0, err
+	}
+	n, err := a.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{Subject: owner.ID})
+	return max(0, n-expired), err
 }
 
 // Tokens calls yield with each live token, newest first, of an account where

@@ -132,6 +132,22 @@ func TestATokenThatExpiredIsRememberedForAWeek(t *testing.T) {
 	d.gone(row)
 }
 
+func TestATokenThatExpiredIsNotCountedAmongThoseRevoked(t *testing.T) {
+	d := newDesk(t)
+	d.account("joe")
+	brief, _, err := d.CreateToken(t.Context(), "joe", "", time.Hour)
+	d.must(err)
+	d.token("joe")
+	d.token("joe")
+	d.now = d.now.Add(time.Hour)
+	n, err := d.RevokeTokens(t.Context(), "joe")
+	d.must(err)
+	if n != 2 {
+		t.Errorf("%d tokens were revoked", n)
+	}
+	d.gone(brief)
+}
+
 func TestARevokedTokenIsGone(t *testing.T) {
 	d := newDesk(t)
 	d.account("joe")
