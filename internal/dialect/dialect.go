@@ -111,26 +111,6 @@ type Config struct {
 // stops a caller without credentials from filling memory.
 const DefaultMaxBody = 64 << 10
 
-// Option is an option of one dialect inside its login block.
-type Option struct {
-	Name string
-	// Usage names the arguments, e.g. "<status>"; "" for a bare flag.
-	Usage string
-	// Check returns an error that says what is wrong with the arguments.
-	Check func(args []string) error
-}
-
-// Flag reports whether a bare option is set.
-func (c Config) Flag(name string) bool { _, ok := c.Options[name]; return ok }
-
-// Arg returns the first argument of an option, def without it.
-func (c Config) Arg(name, def string) string {
-	if args := c.Options[name]; len(args) > 0 {
-		return args[0]
-	}
-	return def
-}
-
 // BodyLimit returns MaxBody or its default.
 func (c Config) BodyLimit() int64 {
 	if c.MaxBody > 0 {

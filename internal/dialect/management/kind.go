@@ -2,10 +2,6 @@ package management
 
 import (
 	"encoding/base64"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -63,35 +59,17 @@ func yields() [][2]auth.CredentialKind {
 
 func options() []dialect.Option {
 	return []dialect.Option{
-		{Name: optionLoginKey, Check: noArguments},
-		{Name: optionFailureStatus, Usage: "200|401", Check: oneOf("200", "401")},
-		{Name: optionCredentials, Usage: "both|either", Check: oneOf("both", "either")},
+		dialect.Flag(optionLoginKey),
+		dialect.Word(optionFailureStatus, "200", "401"),
+		dialect.Word(optionCredentials, "both", "either"),
 		{Name: optionKeyHeader, Usage: "<name>", Check: checkKeyHeader},
 	}
 }
 
-func noArguments(args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("%q is too much: it takes no argument", args[0])
-	}
-	return nil
-}
-
-func oneOf(words ...string) func([]string) error {
-	return func(args []string) error {
-		if len(args) == 0 {
-			return errors.New("it needs one of these words")
-		}
-		if len(args) != 1 || !slices.Contains(words, args[0]) {
-			return fmt.Errorf("it cannot be %q", strings.Join(args, " "))
-		}
-		return nil
-	}
-}
-
 func checkKeyHeader(args []string) error {
-	if len(args) != 1 {
-		return errors.New("the name of one header field is wanted")
+	name, err := dialect.OneArgument(args, "name of a header field")
+	if err != nil {
+		return err
 	}
-	return bearer.Spec{Kind: auth.APIKey, Name: args[0]}.Check()
+	return bearer.Spec{Kind: auth.APIKey, Name: name}.Check()
 }

@@ -56,12 +56,12 @@ func Kind() dialect.Kind {
 			"format": "its clients read the token as a GUID",
 		},
 		Options: []dialect.Option{
-			{Name: optDistinct, Check: noArguments},
-			{Name: optStrict, Check: noArguments},
-			{Name: optRemember, Usage: "<duration>", Check: checkRemember},
+			dialect.Flag(optDistinct),
+			dialect.Flag(optStrict),
+			dialect.Lasting(optRemember, 0, maxRemember),
 		},
 		Session: func(cfg dialect.Config, s *session.Config) {
-			s.Form, s.Remember = token.GUID, remember(cfg)
+			s.Form, s.Remember = token.GUID, cfg.Duration(optRemember, defaultRemember)
 		},
 		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
 			return New(cfg, s)
@@ -103,34 +103,4 @@ func New(cfg dialect.Config, s Service) (*Dialect, error) {
 		cors:     cors,
 		service:  s,
 	}, nil
-}
-
-func noArguments(args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("takes no argument, got %q", args[0])
-	}
-	return nil
-}
-
-func checkRemember(args []string) error {
-	if len(args) != 1 {
-		return fmt.Errorf("takes one duration, got %d arguments", len(args))
-	}
-	d, err := time.ParseDuration(args[0])
-	if err != nil {
-		return fmt.Errorf("%q is not a duration like 90s, 30m or 24h", args[0])
-	}
-	if d < 0 || d > maxRemember {
-		return fmt.Errorf("%q is not between 0s and %v", args[0], maxRemember)
-	}
-	return nil
-}
-
-// remember is how long expired tokens are told apart. cfg has been checked.
-func remember(cfg dialect.Config) time.Duration {
-	d, err := time.ParseDuration(cfg.Arg(optRemember, defaultRemember.String()))
-	if err != nil {
-		return defaultRemember
-	}
-	return d
 }
