@@ -40,7 +40,8 @@ func Word(name string, words ...string) Option {
 	}}
 }
 
-// Lasting returns an option that takes a duration between two others; see
+// Lasting returns an option that takes a duration between two others, of whole
+// seconds where the least is one or more: wires count lives in seconds. See
 // [Config.Duration].
 func Lasting(name string, least, most time.Duration) Option {
 	return Option{Name: name, Usage: "<duration>", Check: func(args []string) error {
@@ -54,6 +55,9 @@ func Lasting(name string, least, most time.Duration) Option {
 		}
 		if d < least || d > most {
 			return fmt.Errorf("%q is not between %v and %v", text, least, most)
+		}
+		if least >= time.Second && d%time.Second != 0 {
+			return fmt.Errorf("%q is not a number of whole seconds", text)
 		}
 		return nil
 	}}

@@ -27,6 +27,8 @@ func TestOptionsCheckTheirArguments(t *testing.T) {
 		{"less than the least", lasting, "999ms", `"999ms" is not between 1s and 720h0m0s`},
 		{"more than the most", lasting, "30d1s", `"30d1s" is not between 1s and 720h0m0s`},
 		{"a negative duration", lasting, "-2s", `"-2s" is not between 1s and 720h0m0s`},
+		{"a part of a second", lasting, "1500ms", `"1500ms" is not a number of whole seconds`},
+		{"a part of a second from none on", Lasting("overlap", 0, time.Minute), "1500ms", ""},
 		{"no unit", lasting, "10", `"10" is not a duration like 90s, 12h or 30d`},
 		{"days that are no number", lasting, "xd", `"xd" is not a duration like 90s, 12h or 30d`},
 		{"negative days", lasting, "-1d", `"-1d" is not a duration like 90s, 12h or 30d`},

@@ -60,10 +60,10 @@ func Kind() dialect.Kind {
 		TTL:         opaqueTTL,
 		Credentials: credentials,
 		Options: []dialect.Option{
-			{Name: optStatus, Check: noArguments},
-			{Name: optNumbers, Check: noArguments},
-			{Name: optStrip, Check: noArguments},
-			{Name: optRemember, Usage: "<duration>", Check: checkRemember},
+			dialect.Flag(optStatus),
+			dialect.Flag(optNumbers),
+			dialect.Flag(optStrip),
+			dialect.Lasting(optRemember, 0, maxRemember),
 		},
 		Session: sessions,
 		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
@@ -86,7 +86,7 @@ func credentials(cfg dialect.Config) []bearer.Spec {
 // sessions says what tokens are like. cfg holds what was configured and no
 // default: a life that was configured is that of every token.
 func sessions(cfg dialect.Config, s *session.Config) {
-	s.Form, s.Remember = token.UpperHex, remember(cfg)
+	s.Form, s.Remember = token.UpperHex, cfg.Duration(optRemember, defaultRemember)
 	s.Claims, s.TextDates = claims, !cfg.Flag(optNumbers)
 	if cfg.TTL != 0 {
 		return
@@ -139,34 +139,4 @@ func New(cfg dialect.Config, s Service) (*Dialect, error) {
 	return &Dialect{
 		base: cfg.Base, limit: cfg.BodyLimit(), statuses: cfg.Flag(optStatus), cors: cors, service: s,
 	}, nil
-}
-
-func noArguments(args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("it takes no argument, got %q", args[0])
-	}
-	return nil
-}
-
-func checkRemember(args []string) error {
-	if len(args) != 1 {
-		return fmt.Errorf("it takes one duration, got %d arguments", len(args))
-	}
-	d, err := time.ParseDuration(args[0])
-	if err != nil {
-		return fmt.Errorf("%q is not a duration like 90s, 30m or 24h", args[0])
-	}
-	if d < 0 || d > maxRemember {
-		return fmt.Errorf("%q is not between 0s and %v", args[0], maxRemember)
-	}
-	return nil
-}
-
-// remember is how long expired tokens are told apart. cfg has been checked.
-func remember(cfg dialect.Config) time.Duration {
-	d, err := time.ParseDuration(cfg.Arg(optRemember, ""))
-	if err != nil { // there is no such option
-		return defaultRemember
-	}
-	return d
 }

@@ -39,7 +39,7 @@ func Kind() dialect.Kind {
 		},
 		Options: options(),
 		Session: func(cfg dialect.Config, s *session.Config) {
-			s.MaxTTL, s.Overlap = duration(cfg, optMaxTTL), duration(cfg, optOverlap)
+			s.MaxTTL, s.Overlap = cfg.Duration(optMaxTTL, usualMaxTTL), cfg.Duration(optOverlap, 0)
 		},
 		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
 			return New(cfg, s)
@@ -65,7 +65,7 @@ func New(cfg dialect.Config, s Service) (*Dialect, error) {
 	if cfg.Base == "" || cfg.Base == "/" {
 		return nil, errors.New("the base path must not be the root of the site")
 	}
-	if longest := duration(cfg, optMaxTTL); cfg.TTL > longest {
+	if longest := cfg.Duration(optMaxTTL, usualMaxTTL); cfg.TTL > longest {
 		return nil, fmt.Errorf("ttl %v is longer than %s, which is %v", cfg.TTL, optMaxTTL, longest)
 	}
 	cors, err := dialect.NewCORS(cfg.CORS, corsHeaders...)

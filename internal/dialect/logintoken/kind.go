@@ -54,8 +54,8 @@ func Kind() dialect.Kind {
 		},
 		Options: []dialect.Option{
 			{Name: optMethods, Usage: "create|find|get|patch|remove…", Check: checkMethods},
-			{Name: optAccessTTL, Usage: "<duration>", Check: checkLife},
-			{Name: optMaxTTL, Usage: "<duration>", Check: checkLife},
+			dialect.Lasting(optAccessTTL, leastTTL, mostTTL),
+			dialect.Lasting(optMaxTTL, leastTTL, mostTTL),
 			{Name: optClientURL, Usage: "<url>", Check: checkClientURL},
 			{Name: optLogin, Usage: "<path>", Check: checkPath},
 			{Name: optAuthentication, Usage: "<path>", Check: checkPath},
@@ -78,9 +78,9 @@ var credential = bearer.Spec{Kind: auth.Bearer, Lenient: true, Keys: true}
 // a login token; the JWTs that it is traded for have a life of their own.
 func sessions(cfg dialect.Config, s *session.Config) {
 	s.JWT, s.Identity = true, true
-	s.TTL = life(cfg, optAccessTTL, defaultAccessTTL)
+	s.TTL = cfg.Duration(optAccessTTL, defaultAccessTTL)
 	s.LoginTokenTTL = loginTokenTTL(cfg)
-	s.MaxTTL = life(cfg, optMaxTTL, defaultMaxTTL)
+	s.MaxTTL = cfg.Duration(optMaxTTL, defaultMaxTTL)
 }
 
 func loginTokenTTL(cfg dialect.Config) time.Duration {
@@ -88,30 +88,6 @@ func loginTokenTTL(cfg dialect.Config) time.Duration {
 		return defaultTTL
 	}
 	return cfg.TTL
-}
-
-// life returns a duration that has passed checkLife.
-func life(cfg dialect.Config, option string, def time.Duration) time.Duration {
-	d, err := time.ParseDuration(cfg.Arg(option, def.String()))
-	if err != nil {
-		return def
-	}
-	return d
-}
-
-func checkLife(args []string) error {
-	text, err := one(args, "duration")
-	if err != nil {
-		return err
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return fmt.Errorf("%q is not a duration like 90s, 30m or 24h", text)
-	}
-	if d < leastTTL || d > mostTTL || d%time.Second != 0 {
-		return fmt.Errorf("%q is not a number of whole seconds between %v and %v", text, leastTTL, mostTTL)
-	}
-	return nil
 }
 
 func checkMethods(args []string) error {
@@ -131,7 +107,7 @@ func checkMethods(args []string) error {
 
 // checkClientURL asks for what a path and a query can be put behind.
 func checkClientURL(args []string) error {
-	text, err := one(args, "URL")
+	text, err := dialect.OneArgument(args, "URL")
 	if err != nil {
 		return err
 	}
@@ -145,7 +121,7 @@ func checkClientURL(args []string) error {
 
 // checkPath asks for a path that reads in one way only.
 func checkPath(args []string) error {
-	text, err := one(args, "path")
+	text, err := dialect.OneArgument(args, "path")
 	if err != nil {
 		return err
 	}
@@ -156,10 +132,3 @@ func checkPath(args []string) error {
 }
 
 func oddInPath(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune(`%?#;\"*{}[]<>`, c) }
-
-func one(args []string, what string) (string, error) {
-	if len(args) != 1 {
-		return "", fmt.Errorf("it takes one %s, got %d arguments", what, len(args))
-	}
-	return args[0], nil
-}

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
@@ -91,12 +92,14 @@ func (a *api) checkPaths() error {
 	return nil
 }
 
+// checkLives refuses a life that the dates of this wire, which have whole
+// seconds, cannot tell.
 func checkLives(cfg dialect.Config) error {
-	ttl := loginTokenTTL(cfg)
-	if err := checkLife([]string{ttl.String()}); err != nil {
-		return fmt.Errorf("ttl: %w", err)
+	ttl, most := loginTokenTTL(cfg), cfg.Duration(optMaxTTL, defaultMaxTTL)
+	if ttl < leastTTL || ttl%time.Second != 0 {
+		return fmt.Errorf("ttl %v is not a number of whole seconds", ttl)
 	}
-	if most := life(cfg, optMaxTTL, defaultMaxTTL); ttl > most {
+	if ttl > most {
 		return fmt.Errorf("ttl %v is longer than %s %v", ttl, optMaxTTL, most)
 	}
 	return nil

@@ -70,9 +70,9 @@ func Kind() dialect.Kind {
 			"idle": "expires_in tells a client when its token ends, and using the token does not move that",
 		},
 		Options: []dialect.Option{
-			{Name: optRefreshTTL, Usage: "<duration>", Check: checkDuration(time.Second, maxRefreshTTL)},
-			{Name: optOverlap, Usage: "<duration>", Check: checkDuration(0, maxOverlap)},
-			{Name: optNoRefresh, Check: noArguments},
+			dialect.Lasting(optRefreshTTL, time.Second, maxRefreshTTL),
+			dialect.Lasting(optOverlap, 0, maxOverlap),
+			dialect.Flag(optNoRefresh),
 			{Name: optIssuer, Usage: "<https URL>", Check: checkIssuer},
 			{Name: optAudience, Usage: "<text>", Check: checkAudience},
 			{Name: optAlgorithm, Usage: strings.Join(token.AccessAlgorithms, "|"), Check: checkAlgorithm},
@@ -89,9 +89,9 @@ func Kind() dialect.Kind {
 
 // sessions fills in what the tokens are like. The options have been checked.
 func sessions(cfg dialect.Config, s *session.Config) {
-	s.Overlap = duration(cfg, optOverlap, 0)
+	s.Overlap = cfg.Duration(optOverlap, 0)
 	if !cfg.Flag(optNoRefresh) {
-		s.RefreshTTL = duration(cfg, optRefreshTTL, defaultRefreshTTL)
+		s.RefreshTTL = cfg.Duration(optRefreshTTL, defaultRefreshTTL)
 	}
 	s.Claims = claims
 	s.Access = &token.Access{
@@ -157,7 +157,7 @@ func checkTogether(cfg dialect.Config) error {
 		}
 		return checkJWT(cfg)
 	}
-	if refresh := duration(cfg, optRefreshTTL, defaultRefreshTTL); refresh < ttl {
+	if refresh := cfg.Duration(optRefreshTTL, defaultRefreshTTL); refresh < ttl {
 		return fmt.Errorf("%s %v is shorter than the life of an access token, %v", optRefreshTTL, refresh, ttl)
 	}
 	return checkJWT(cfg)
@@ -172,50 +172,10 @@ func checkJWT(cfg dialect.Config) error {
 	return nil
 }
 
-func noArguments(args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("takes no argument, got %q", args[0])
-	}
-	return nil
-}
-
-func one(args []string) (string, error) {
-	if len(args) != 1 {
-		return "", fmt.Errorf("takes one argument, got %d", len(args))
-	}
-	return args[0], nil
-}
-
-func checkDuration(least, most time.Duration) func([]string) error {
-	return func(args []string) error {
-		text, err := one(args)
-		if err != nil {
-			return err
-		}
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			return fmt.Errorf("%q is not a duration like 10s, 30m or 24h", text)
-		}
-		if d < least || d > most {
-			return fmt.Errorf("%q is not between %v and %v", text, least, most)
-		}
-		return nil
-	}
-}
-
-// duration returns an option that has been checked.
-func duration(cfg dialect.Config, name string, def time.Duration) time.Duration {
-	d, err := time.ParseDuration(cfg.Arg(name, def.String()))
-	if err != nil {
-		return def
-	}
-	return d
-}
-
 // checkIssuer holds the issuer to RFC 8414 section 2. Clients compare it as
 // text, so it must stand here as they know it.
 func checkIssuer(args []string) error {
-	text, err := one(args)
+	text, err := dialect.OneArgument(args, "argument")
 	if err != nil {
 		return err
 	}
@@ -230,7 +190,7 @@ func checkIssuer(args []string) error {
 }
 
 func checkAudience(args []string) error {
-	text, err := one(args)
+	text, err := dialect.OneArgument(args, "argument")
 	if err == nil && (text == "" || len(text) > maxAudience) {
 		return fmt.Errorf("an audience has between 1 and %d bytes", maxAudience)
 	}
@@ -238,7 +198,7 @@ func checkAudience(args []string) error {
 }
 
 func checkAlgorithm(args []string) error {
-	name, err := one(args)
+	name, err := dialect.OneArgument(args, "argument")
 	if err == nil && !slices.Contains(token.AccessAlgorithms, name) {
 		return fmt.Errorf("%q is none of %s", name, strings.Join(token.AccessAlgorithms, ", "))
 	}

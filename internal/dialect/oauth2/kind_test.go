@@ -42,7 +42,7 @@ func TestOptions(t *testing.T) {
 		{"refresh_ttl 0s", false},
 		{"refresh_ttl -1h", false},
 		{"refresh_ttl 30", false},
-		{"refresh_ttl 30d", false},
+		{"refresh_ttl 30x", false},
 		{"refresh_ttl", false},
 		{"refresh_ttl 1h 2h", false},
 		{"overlap 0s", true},
