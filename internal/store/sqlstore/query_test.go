@@ -81,6 +81,7 @@ func TestSearchesUseAnIndex(t *testing.T) {
 	some := func(fs ...store.Filter) store.Filter { return store.Filter{Any: fs} }
 	ours := all(leaf(store.FieldDialect, store.Equal, "login_token"), leaf(store.FieldKind, store.Equal, string(store.OneTimeToken)))
 	own, subject := leaf(store.FieldIdentity, store.Equal, "i"), leaf(store.FieldSubject, store.Equal, "a")
+	family := leaf(store.FieldFamily, store.Equal, "f")
 	digest, now := auth.DigestOf("token"), time.Now()
 	asked := map[string]store.Filter{
 		"nothing":             {},
@@ -104,10 +105,10 @@ func TestSearchesUseAnIndex(t *testing.T) {
 	}
 	// Another index narrows to a realm, or to what is kept: that is nearly all.
 	few := regexp.MustCompile(`SEARCH sessions USING INDEX ` +
-		`(sessions_one_time \(realm=\?|sessions_(identity|subject|id|digest) \(realm=\? AND (identity|subject|id|digest)=\?\))`)
+		`(sessions_one_time \(realm=\?|sessions_(identity|subject|family|id|digest) \(realm=\? AND (identity|subject|family|id|digest)=\?\))`)
 	for name, filter := range asked {
 		for whose, w := range map[string]store.Filter{
-			"own": all(ours, own, filter), "all": all(ours, filter), "any of own": all(own, filter), "a subject": all(subject, filter),
+			"own": all(ours, own, filter), "all": all(ours, filter), "any of own": all(own, filter), "a subject": all(subject, filter), "a family": all(ours, family, filter),
 		} {
 			for _, order := range orders {
 				f := find("default", now, store.SessionQuery{Where: w, Order: order})
@@ -131,7 +132,7 @@ func TestSearchesUseAnIndex(t *testing.T) {
 // selects, as many leave the database as the page has.
 func TestASearchReadsItsPageOnly(t *testing.T) {
 	d := openTemp(t, Options{})
-	rows := make([]store.Session, 500)
+	rows := make([]store.Session, 200)
 	for i := range rows {
 		rows[i] = testSession(i)
 		rows[i].Kind, rows[i].Sealed = store.OneTimeToken, make([]byte, 4096)
