@@ -2,15 +2,21 @@ package session
 
 import "github.com/gatehouse-auth/gatehouse/internal/store"
 
-// Queries of sessions, by the names that dialects see. They are worked out in
-// the store.
+// The parts of a query of sessions, by the names that dialects see. They are
+// worked out in the store.
 type (
-	Query  = store.SessionQuery
+	// Query selects, orders and pages.
+	Query = store.SessionQuery
+	// Filter is a tree of comparisons.
 	Filter = store.Filter
-	Order  = store.Order
-	Page   = store.Page
-	Field  = store.SessionField
-	Op     = store.Op
+	// Order sorts by a field.
+	Order = store.Order
+	// Page is a part of a list.
+	Page = store.Page
+	// Field is what is compared.
+	Field = store.SessionField
+	// Op is how.
+	Op = store.Op
 )
 
 // The fields that dialects select by.

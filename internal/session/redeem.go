@@ -43,15 +43,15 @@ func (s *Service) tryRedeem(ctx context.Context, id string, text auth.Secret, as
 	if err != nil && auth.CodeOf(err) == auth.Conflict {
 		err = refusedRedeem(auth.ReasonUnknown)
 	}
-	return row, issued, absentIs(err, auth.ReasonUnknown)
+	return row, issued, absentRefused(err)
 }
 
 func refusedRedeem(reason auth.Reason) error { return auth.Fail(auth.InvalidCredential, reason, nil) }
 
-// absentIs makes [auth.NotFound] the refusal of the credential that led there.
-func absentIs(err error, reason auth.Reason) error {
+// absentRefused makes [auth.NotFound] the refusal of the token that led there.
+func absentRefused(err error) error {
 	if auth.IsNotFound(err) {
-		return refusedRedeem(reason)
+		return refusedRedeem(auth.ReasonUnknown)
 	}
 	return err
 }
@@ -70,7 +70,7 @@ func (s *Service) redeemable(ctx context.Context, id string, text auth.Secret) (
 	}
 	row, err := s.Store.Sessions.Session(ctx, s.cfg.Realm, ref)
 	if err != nil {
-		return store.Session{}, absentIs(err, auth.ReasonUnknown)
+		return store.Session{}, absentRefused(err)
 	}
 	if row.Kind != store.OneTimeToken || row.Dialect != s.cfg.Dialect || !row.Retired.IsZero() || !row.Digest.Equal(digest) {
 		return store.Session{}, refusedRedeem(auth.ReasonUnknown)
@@ -118,7 +118,7 @@ func (s *Service) spent(row store.Session) store.Session {
 func (s *Service) redeemed(ctx context.Context, row store.Session, associate bool) (grant, error) {
 	identity, err := s.Store.Identities.Identity(ctx, row.Realm, row.Identity)
 	if err != nil {
-		return grant{}, absentIs(err, auth.ReasonUnknown)
+		return grant{}, absentRefused(err)
 	}
 	if identity.Account != row.Subject {
 		return grant{}, refusedRedeem(auth.ReasonSubject)
@@ -145,7 +145,7 @@ func (s *Service) redeemed(ctx context.Context, row store.Session, associate boo
 func (s *Service) enabled(ctx context.Context, realm, id string) (store.Account, error) {
 	a, err := s.own(ctx, realm, id)
 	if err != nil {
-		return a, absentIs(err, auth.ReasonUnknown)
+		return a, absentRefused(err)
 	}
 	if a.Disabled {
 		return a, refusedRedeem(auth.ReasonDisabled)
@@ -161,7 +161,7 @@ func (s *Service) redeemedKey(ctx context.Context, row store.Session) (store.Key
 	}
 	k, err := s.Store.Keys.Key(ctx, row.Realm, row.KeyID)
 	if err != nil {
-		return k, absentIs(err, auth.ReasonUnknown)
+		return k, absentRefused(err)
 	}
 	if !s.live(k) {
 		return k, refusedRedeem(auth.ReasonRevoked)

@@ -30,7 +30,8 @@ func invalid(e *schemaError) error { return auth.Fail(auth.Malformed, auth.Reaso
 func additional(at, name string) error {
 	return invalid(&schemaError{
 		at, "#/additionalProperties", "additionalProperties",
-		map[string]string{"additionalProperty": cut(name)}, "must NOT have additional properties",
+		map[string]string{"additionalProperty": cut(name)},
+		"must NOT have additional properties",
 	})
 }
 

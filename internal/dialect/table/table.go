@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/crmtoken"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/entitytoken"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect/logintoken"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/management"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/oauth2"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/timedlogin"
@@ -14,6 +15,7 @@ import (
 // Kinds returns every dialect, in the order in which they are told to people.
 func Kinds() []dialect.Kind {
 	return []dialect.Kind{
+		logintoken.Kind(),
 		management.Kind(),
 		entitytoken.Kind(),
 		timedlogin.Kind(),
