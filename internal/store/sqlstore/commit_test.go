@@ -444,7 +444,9 @@ func TestStampsAreWrittenOnClosing(t *testing.T) {
 func TestStampsThatWaitAreBounded(t *testing.T) {
 	waiting := newTouches()
 	for i := range maxTouches + 100 {
-		waiting.add(row{stampKey, "default", int64(i)}, time.Now())
+		if _, ok := waiting.add(row{stampKey, "default", int64(i)}, time.Now()); ok != (i < maxTouches) {
+			t.Fatalf("stamp %d is taken: %v", i, ok)
+		}
 	}
 	if n := len(waiting.waiting); n != maxTouches {
 		t.Fatalf("%d stamps wait, want %d", n, maxTouches)

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +14,7 @@ const (
 	// touchEvery is how late a stamp is written at most, as long as the
 	// store works.
 	touchEvery = time.Second
-	// maxTouches bounds the stamps that wait; beyond it they are lost.
+	// maxTouches bounds the stamps that wait; beyond it they are refused.
 	maxTouches = 16384
 )
 
@@ -48,18 +49,19 @@ func newTouches() *touches {
 	return &touches{waiting: make(map[row]int64), writing: make(map[row]int64)}
 }
 
-// add notes a stamp and reports whether it is the first that waits.
-func (t *touches) add(r row, at store.Time) (first bool) {
+// add notes a stamp and reports whether it is the first that waits; ok is false
+// where there is no room for it.
+func (t *touches) add(r row, at store.Time) (first, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, known := t.waiting[r]; !known && len(t.waiting) >= maxTouches {
-		return false
+		return false, false
 	}
 	if first = len(t.waiting) == 0; first {
 		t.since = time.Now()
 	}
 	t.wait(r, millis(at))
-	return first
+	return first, true
 }
 
 // wait has a stamp wait, unless a later one does.
@@ -159,7 +161,11 @@ func (d *database) touch(ctx context.Context, r row, at store.Time) error {
 	if d.committer.over() {
 		return unavailable(errClosed)
 	}
-	if d.touched.add(r, at) {
+	first, ok := d.touched.add(r, at)
+	if !ok {
+		return unavailable(fmt.Errorf("%d stamps wait already", maxTouches))
+	}
+	if first {
 		d.committer.poke() // so that it sees to the time
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -109,5 +110,21 @@ func TestReadersNeverSeeAStampGo(t *testing.T) {
 		if err != nil || !got.Updated.Equal(at) {
 			t.Fatalf("got %v, %v, want %v", got.Updated, err, at)
 		}
+	}
+}
+
+// TestAStampWithoutRoomIsRefused lets the caller try again: a use that nobody
+// wrote would end a token too early.
+func TestAStampWithoutRoomIsRefused(t *testing.T) {
+	d := openTemp(t, Options{})
+	defer hold(t, d)()
+	for i := range maxTouches {
+		if err := d.TouchKey(t.Context(), "default", int64(i), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantCode(t, d.TouchSession(t.Context(), "default", "a", time.Now()), auth.Unavailable)
+	if err := d.TouchKey(t.Context(), "default", 1, time.Now()); err != nil {
+		t.Errorf("a row that waits already: %v", err)
 	}
 }
