@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect/dialecttest"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/oauth2"
 	"github.com/gatehouse-auth/gatehouse/internal/session"
 )
@@ -81,8 +82,8 @@ func TestOptions(t *testing.T) {
 		{"algorithm", false},
 	} {
 		t.Run(c.line, func(t *testing.T) {
-			words := lines(t, c.line)[0]
-			if err := optionNamed(t, words[0]).Check(words[1:]); (err == nil) != c.ok {
+			words := dialecttest.Lines(t, c.line)[0]
+			if err := dialecttest.OptionNamed(t, oauth2.Kind(), words[0]).Check(words[1:]); (err == nil) != c.ok {
 				t.Errorf("got %v", err)
 			}
 		})

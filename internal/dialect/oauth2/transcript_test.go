@@ -1,13 +1,11 @@
 package oauth2_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +50,7 @@ func build(t testing.TB, options, outcome string) http.Handler {
 		}
 		if words, ok := s.says["refuse"]; ok {
 			w.Header().Set("Cache-Control", "no-store")
-			d.Refuse(w, r, dialect.Refusal{Err: failure(t, words)})
+			d.Refuse(w, r, dialect.Refusal{Err: auth.AsError(dialecttest.Failure(t, words))})
 			return
 		}
 		d.ServeHTTP(w, r)
@@ -65,39 +63,7 @@ func build(t testing.TB, options, outcome string) http.Handler {
 }
 
 func configure(t testing.TB, options string) dialect.Config {
-	t.Helper()
-	cfg := dialect.Config{Base: "/oauth2", Options: map[string][]string{}}
-	for _, line := range lines(t, options) {
-		switch name, args := line[0], line[1:]; name {
-		case "base":
-			cfg.Base = args[0]
-		case "ttl":
-			cfg.TTL = duration(t, args[0])
-		case "format":
-			cfg.Format = args[0]
-		case "cors":
-			cfg.CORS = args
-		case "max_body":
-			n, err := strconv.ParseInt(args[0], 10, 64)
-			must(t, err)
-			cfg.MaxBody = n
-		default:
-			must(t, optionNamed(t, name).Check(args))
-			cfg.Options[name] = args
-		}
-	}
-	return cfg
-}
-
-func optionNamed(t testing.TB, name string) dialect.Option {
-	t.Helper()
-	for _, o := range oauth2.Kind().Options {
-		if o.Name == name {
-			return o
-		}
-	}
-	t.Fatalf("no option %q", name)
-	return dialect.Option{}
+	return dialecttest.Configure(t, oauth2.Kind(), options)
 }
 
 // fakeService answers as a transcript says.
@@ -128,7 +94,7 @@ func (s *fakeService) want(name string, got ...string) {
 // failed returns how the call after the client fails, nil where it does not.
 func (s *fakeService) failed() error {
 	if words, ok := s.word("fails"); ok {
-		return failure(s.t, words)
+		return dialecttest.Failure(s.t, words)
 	}
 	if words, ok := s.word("fault"); ok {
 		return errors.New(strings.Join(words, " "))
@@ -138,7 +104,7 @@ func (s *fakeService) failed() error {
 
 func (s *fakeService) Client(_ context.Context, id string, spellings ...auth.Secret) (session.Client, error) {
 	if words, ok := s.word("client-fails"); ok {
-		return session.Client{}, failure(s.t, words)
+		return session.Client{}, dialecttest.Failure(s.t, words)
 	}
 	got := []string{id}
 	for _, secret := range spellings {
@@ -167,7 +133,7 @@ func (s *fakeService) tokens(c session.Client, asked auth.Scope) (session.Tokens
 		s.t.Fatalf("client %q gets nothing that was said", c.ID)
 	}
 	t := session.Tokens{Access: session.Issued{
-		Token: auth.NewSecret(words[0]), TTL: duration(s.t, words[1]), Principal: &auth.Principal{Scopes: strings.Fields(words[2])},
+		Token: auth.NewSecret(words[0]), TTL: dialecttest.Duration(s.t, words[1]), Principal: &auth.Principal{Scopes: strings.Fields(words[2])},
 	}}
 	if len(words) > 3 {
 		t.Refresh = session.Issued{Token: auth.NewSecret(words[3])}
@@ -203,34 +169,6 @@ func (s *fakeService) JWKS(context.Context) ([]byte, error) {
 	return []byte(words[0]), nil
 }
 
-// failure reads `<code> [reason [retry after]]`. Its cause must never show.
-func failure(t testing.TB, words []string) *auth.Error {
-	e := &auth.Error{Code: code(t, words[0]), Err: errors.New("select secret from keys: boom")}
-	if len(words) > 1 {
-		e.Reason = auth.Reason(words[1])
-	}
-	if len(words) > 2 {
-		e.RetryAfter = duration(t, words[2])
-	}
-	return e
-}
-
-func code(t testing.TB, name string) auth.Code {
-	for _, c := range auth.Codes() {
-		if c.String() == name {
-			return c
-		}
-	}
-	t.Fatalf("no code %q", name)
-	return auth.Internal
-}
-
-func duration(t testing.TB, text string) time.Duration {
-	d, err := time.ParseDuration(text)
-	must(t, err)
-	return d
-}
-
 func instant(t testing.TB, text string) time.Time {
 	i, err := time.Parse(time.RFC3339Nano, text)
 	must(t, err)
@@ -247,30 +185,8 @@ func must(t testing.TB, err error) {
 // says reads an outcome, by the first word of each line.
 func says(t testing.TB, outcome string) map[string][]string {
 	said := map[string][]string{}
-	for _, line := range lines(t, outcome) {
+	for _, line := range dialecttest.Lines(t, outcome) {
 		said[line[0]] = line[1:]
 	}
 	return said
-}
-
-// lines splits text into lines of words; a word may be a Go string literal.
-func lines(t testing.TB, text string) (all [][]string) {
-	in := bufio.NewScanner(strings.NewReader(text))
-	for in.Scan() {
-		var line []string
-		for rest := strings.TrimSpace(in.Text()); rest != ""; rest = strings.TrimSpace(rest) {
-			if quoted, err := strconv.QuotedPrefix(rest); err == nil {
-				word, err := strconv.Unquote(quoted)
-				must(t, err)
-				line, rest = append(line, word), rest[len(quoted):]
-				continue
-			}
-			word, after, _ := strings.Cut(rest, " ")
-			line, rest = append(line, word), after
-		}
-		if line != nil {
-			all = append(all, line)
-		}
-	}
-	return all
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect/dialecttest"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/timedlogin"
 	"github.com/gatehouse-auth/gatehouse/internal/session"
 )
@@ -90,7 +91,7 @@ func TestOptions(t *testing.T) {
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			words := strings.Fields(c.line)
-			if err := optionNamed(t, words[0]).Check(words[1:]); (err == nil) != c.ok {
+			if err := dialecttest.OptionNamed(t, timedlogin.Kind(), words[0]).Check(words[1:]); (err == nil) != c.ok {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -1,12 +1,9 @@
 package timedlogin_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +28,7 @@ func TestTranscripts(t *testing.T) { dialecttest.Replay(t, build) }
 //	refuse <code> [reason [retry after]]   the request is a guarded one, refused
 //	token <text>                           ... with this token, quoted
 func build(t testing.TB, options, outcome string) http.Handler {
-	s := &fakeService{t: t, lines: fields(t, outcome)}
+	s := &fakeService{t: t, lines: dialecttest.Lines(t, outcome)}
 	d, err := timedlogin.New(configure(t, options), s)
 	if err != nil {
 		t.Fatal(err)
@@ -43,39 +40,7 @@ func build(t testing.TB, options, outcome string) http.Handler {
 }
 
 func configure(t testing.TB, options string) dialect.Config {
-	cfg := dialect.Config{Base: "/login", Options: map[string][]string{}}
-	for _, line := range fields(t, options) {
-		switch name, args := line[0], line[1:]; name {
-		case "base":
-			cfg.Base = args[0]
-		case "ttl":
-			cfg.TTL = duration(t, args[0])
-		case "cors":
-			cfg.CORS = args
-		case "max_body":
-			n, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			cfg.MaxBody = n
-		default:
-			if err := optionNamed(t, name).Check(args); err != nil {
-				t.Fatal(err)
-			}
-			cfg.Options[name] = args
-		}
-	}
-	return cfg
-}
-
-func optionNamed(t testing.TB, name string) dialect.Option {
-	for _, o := range timedlogin.Kind().Options {
-		if o.Name == name {
-			return o
-		}
-	}
-	t.Fatalf("no option %q", name)
-	return dialect.Option{}
+	return dialecttest.Configure(t, timedlogin.Kind(), options)
 }
 
 // fakeService answers as a transcript says.
@@ -93,7 +58,7 @@ func (s *fakeService) LoginKey(_ context.Context, username string, key auth.Secr
 	case "issue":
 		return s.issue(line, username, key)
 	case "fail":
-		return session.Issued{}, failure(s.t, line[1:])
+		return session.Issued{}, dialecttest.Failure(s.t, line[1:])
 	case "fault":
 		return session.Issued{}, errors.New(strings.Join(line[1:], " "))
 	}
@@ -111,7 +76,7 @@ func (s *fakeService) issue(line []string, username string, key auth.Secret) (se
 	}
 	ttl := 20 * time.Second
 	if len(line) > 5 {
-		ttl = duration(s.t, line[5])
+		ttl = dialecttest.Duration(s.t, line[5])
 	}
 	return session.Issued{Token: auth.NewSecret(line[3]), Expires: expires, TTL: ttl}, nil
 }
@@ -125,68 +90,9 @@ type guard struct {
 
 func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	refusal := dialect.Refusal{Err: failure(g.t, g.lines[0][1:])}
+	refusal := dialect.Refusal{Err: auth.AsError(dialecttest.Failure(g.t, g.lines[0][1:]))}
 	if len(g.lines) > 1 {
 		refusal.Credential = bearer.Credential{Kind: auth.Query, Token: g.lines[1][1]}
 	}
 	g.d.Refuse(w, r, refusal)
-}
-
-// failure reads `<code> [reason [retry after]]`.
-func failure(t testing.TB, words []string) *auth.Error {
-	e := &auth.Error{Code: code(t, words[0]), Err: errors.New("select secret from accounts: boom")}
-	if len(words) > 1 {
-		e.Reason = auth.Reason(words[1])
-	}
-	if len(words) > 2 {
-		e.RetryAfter = duration(t, words[2])
-	}
-	return e
-}
-
-func code(t testing.TB, name string) auth.Code {
-	for _, c := range auth.Codes() {
-		if c.String() == name {
-			return c
-		}
-	}
-	t.Fatalf("no code %q", name)
-	return auth.Internal
-}
-
-func duration(t testing.TB, text string) time.Duration {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-// fields splits text into lines of words; a word may be a Go string literal.
-func fields(t testing.TB, text string) (lines [][]string) {
-	in := bufio.NewScanner(strings.NewReader(text))
-	for in.Scan() {
-		rest, line := strings.TrimSpace(in.Text()), []string(nil)
-		for rest != "" {
-			var word string
-			word, rest = next(t, rest)
-			line = append(line, word)
-		}
-		if line != nil {
-			lines = append(lines, line)
-		}
-	}
-	return lines
-}
-
-func next(t testing.TB, text string) (word, rest string) {
-	if quoted, err := strconv.QuotedPrefix(text); err == nil {
-		word, err = strconv.Unquote(quoted)
-		if err != nil {
-			t.Fatal(fmt.Errorf("%s: %w", quoted, err))
-		}
-		return word, strings.TrimSpace(text[len(quoted):])
-	}
-	word, rest, _ = strings.Cut(text, " ")
-	return word, strings.TrimSpace(rest)
 }
