@@ -98,9 +98,11 @@ func (d document) check(x exchange) error {
 		return errors.New("a body that is not described") // that of a GET means nothing
 	}
 	if x.good() && in.Route.Path != "" {
-		if err := openapi3filter.ValidateRequest(context.Background(), d.asDescribed(in, x)); err != nil {
+		body := d.asDescribed(in, x)
+		if err := openapi3filter.ValidateRequest(context.Background(), in); err != nil {
 			return fmt.Errorf("the request: %w", err)
 		}
+		d.sent(in, body)
 	}
 	return d.checkResponse(in, x)
 }
@@ -292,6 +294,7 @@ func (d document) unshown(t *testing.T, shown map[string]bool) {
 				}
 				d.unshownTypes(t, ref, shown)
 			}
+			d.unsent(t, op, shown)
 		}
 	}
 	for name, ref := range d.spec.Components.Responses {

@@ -32,11 +32,11 @@ func present(_ context.Context, in *openapi3filter.AuthenticationInput) error {
 // asDescribed writes a request in the words of the document, where extensions
 // of its body say that others mean the same: names of members in any case,
 // another media type or none, and a JSON type of one's own. White space alone
-// is no body.
-func (d document) asDescribed(in *openapi3filter.RequestValidationInput, x exchange) *openapi3filter.RequestValidationInput {
+// is no body. It returns the body.
+func (d document) asDescribed(in *openapi3filter.RequestValidationInput, x exchange) []byte {
 	body := in.Route.Operation.RequestBody
 	if body == nil {
-		return in
+		return nil
 	}
 	header := in.Request.Header
 	sent := bytes.TrimPrefix(x.sent, []byte("\ufeff"))
@@ -50,7 +50,7 @@ func (d document) asDescribed(in *openapi3filter.RequestValidationInput, x excha
 	in.Request = x.again(sent)
 	in.Request.Header = header
 	header.Set("Content-Type", mediaType)
-	return in
+	return sent
 }
 
 func says(body *openapi3.RequestBody, extension string) bool {

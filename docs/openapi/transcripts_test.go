@@ -85,6 +85,10 @@ func TestADocumentThatIsWrongIsNoticed(t *testing.T) {
 		{"an element of XML", "timed_login", `"Message"`, `"Text"`},
 		{"the root of XML", "timed_login", `"name": "RequestResult"`, `"name": "Result"`},
 		{"a pattern", "timed_login", `\\.\\d{7}Z`, `\\.\\d{3}Z`},
+		{"a status inside a body", "crm_token", `"const": "OK"`, `"const": "FINE"`},
+		{"a member that is there now and then", "entity_token", `"userTokenExpired"`, `"tokenExpired"`},
+		{"a form", "oauth2", `"application/x-www-form-urlencoded"`, `"multipart/form-data"`},
+		{"an error of one status", "oauth2", `"const": "invalid_client"`, `"const": "unauthorized_client"`},
 		{"a number", "timed_login", `1008, 1101]`, `1101]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
