@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/crmtoken"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect/dialecttest"
 	"github.com/gatehouse-auth/gatehouse/internal/session"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -127,7 +128,7 @@ func TestOptions(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			words := strings.Fields(line)
-			if err := optionNamed(t, words[0]).Check(words[1:]); (err == nil) != ok {
+			if err := dialecttest.OptionNamed(t, crmtoken.Kind(), words[0]).Check(words[1:]); (err == nil) != ok {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -1,16 +1,12 @@
 package crmtoken_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
@@ -38,7 +34,7 @@ func TestTranscripts(t *testing.T) { dialecttest.Replay(t, build) }
 //	fault <text>                         it fails with an error nobody classified
 //	refuse <code> [reason [retry after]] alone: a guarded request is refused
 func build(t testing.TB, options, outcome string) http.Handler {
-	s := &fakeService{t: t, lines: fields(t, outcome)}
+	s := &fakeService{t: t, lines: dialecttest.Lines(t, outcome)}
 	d, err := crmtoken.New(configure(t, options), s)
 	if err != nil {
 		t.Fatal(err)
@@ -55,43 +51,7 @@ func build(t testing.TB, options, outcome string) http.Handler {
 }
 
 func configure(t testing.TB, options string) dialect.Config {
-	cfg := dialect.Config{Base: crmtoken.Kind().Base, Options: map[string][]string{}}
-	for _, line := range fields(t, options) {
-		switch name, args := line[0], line[1:]; name {
-		case "base":
-			cfg.Base = args[0]
-		case "ttl":
-			cfg.TTL = duration(t, args[0])
-		case "idle":
-			cfg.Idle = duration(t, args[0])
-		case "format":
-			cfg.Format = args[0]
-		case "cors":
-			cfg.CORS = args
-		case "max_body":
-			n, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			cfg.MaxBody = n
-		default:
-			if err := optionNamed(t, name).Check(args); err != nil {
-				t.Fatal(err)
-			}
-			cfg.Options[name] = args
-		}
-	}
-	return cfg
-}
-
-func optionNamed(t testing.TB, name string) dialect.Option {
-	for _, o := range crmtoken.Kind().Options {
-		if o.Name == name {
-			return o
-		}
-	}
-	t.Fatalf("no option %q", name)
-	return dialect.Option{}
+	return dialecttest.Configure(t, crmtoken.Kind(), options)
 }
 
 // fakeService answers as a transcript says.
@@ -149,7 +109,7 @@ func (s *fakeService) answer(call ...string) (string, error) {
 	case "ok":
 		return "", nil
 	case "fail":
-		return "", failure(s.t, line[1:])
+		return "", dialecttest.Failure(s.t, line[1:])
 	case "fault":
 		return "", errors.New(strings.Join(line[1:], " "))
 	}
@@ -166,68 +126,5 @@ type guard struct {
 
 func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	g.d.Refuse(w, r, dialect.Refusal{Err: failure(g.t, g.words)})
-}
-
-// failure reads `<code> [reason [retry after]]`. The reason `key` is one of the
-// key that obtained a token: it has expired.
-func failure(t testing.TB, words []string) *auth.Error {
-	e := &auth.Error{Code: code(t, words[0]), Err: errors.New("select secret from accounts: boom")}
-	if len(words) > 1 {
-		e.Reason = auth.Reason(words[1])
-	}
-	if e.Reason == "key" {
-		e.Reason, e.Err = auth.ReasonExpired, auth.ErrKey
-	}
-	if len(words) > 2 {
-		e.RetryAfter = duration(t, words[2])
-	}
-	return e
-}
-
-func code(t testing.TB, name string) auth.Code {
-	for _, c := range auth.Codes() {
-		if c.String() == name {
-			return c
-		}
-	}
-	t.Fatalf("no code %q", name)
-	return auth.Internal
-}
-
-func duration(t testing.TB, text string) time.Duration {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-// fields splits text into lines of words; a word may be a Go string literal.
-func fields(t testing.TB, text string) (lines [][]string) {
-	in := bufio.NewScanner(strings.NewReader(text))
-	for in.Scan() {
-		rest, line := strings.TrimSpace(in.Text()), []string(nil)
-		for rest != "" {
-			var word string
-			word, rest = next(t, rest)
-			line = append(line, word)
-		}
-		if line != nil {
-			lines = append(lines, line)
-		}
-	}
-	return lines
-}
-
-func next(t testing.TB, text string) (word, rest string) {
-	if quoted, err := strconv.QuotedPrefix(text); err == nil {
-		word, err = strconv.Unquote(quoted)
-		if err != nil {
-			t.Fatal(fmt.Errorf("%s: %w", quoted, err))
-		}
-		return word, strings.TrimSpace(text[len(quoted):])
-	}
-	word, rest, _ = strings.Cut(text, " ")
-	return word, strings.TrimSpace(rest)
+	g.d.Refuse(w, r, dialect.Refusal{Err: auth.AsError(dialecttest.Failure(g.t, g.words))})
 }

@@ -100,10 +100,10 @@ var errHidden = errors.New("select secret from accounts: boom")
 
 // Failure reads how a call of the session service fails:
 //
-//	<code> [reason] [retry after]
+//	<code> [reason] [key] [retry after]
 //	unclassified
 //
-// The second is an error of no code.
+// With key it is about the API key; the second is an error of no code.
 func Failure(t testing.TB, words []string) error {
 	t.Helper()
 	if len(words) == 0 {
@@ -116,6 +116,10 @@ func Failure(t testing.TB, words []string) error {
 	for _, word := range words[1:] {
 		if d, err := time.ParseDuration(strings.TrimPrefix(word, "retry=")); err == nil {
 			e.RetryAfter = d
+			continue
+		}
+		if word == "key" {
+			e.Err = errors.Join(auth.ErrKey, errHidden)
 			continue
 		}
 		e.Reason = auth.Reason(word)

@@ -1,13 +1,10 @@
 package entitytoken_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +35,7 @@ func TestTranscripts(t *testing.T) { dialecttest.Replay(t, build) }
 //	entity                                            … with an entity token
 func build(t testing.TB, options, outcome string) http.Handler {
 	s := &fakeService{t: t, lines: map[string][]string{}}
-	for _, line := range fields(t, outcome) {
+	for _, line := range dialecttest.Lines(t, outcome) {
 		s.lines[line[0]] = line[1:]
 	}
 	d, err := entitytoken.New(configure(t, options), s)
@@ -78,7 +75,7 @@ func (w *statusWriter) WriteHeader(code int) {
 // guard refuses every request as the gateway would.
 func guard(d *entitytoken.Dialect, s *fakeService) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refusal := dialect.Refusal{Err: auth.AsError(s.failure(s.lines["refuse"]))}
+		refusal := dialect.Refusal{Err: auth.AsError(dialecttest.Failure(s.t, s.lines["refuse"]))}
 		refusal.Credential = bearer.Credential{Kind: auth.KeyUserToken, Key: "k", User: "ann", Token: "t"}
 		if _, ok := s.lines["entity"]; ok {
 			refusal.Credential.Entity = "ght_old"
@@ -88,37 +85,7 @@ func guard(d *entitytoken.Dialect, s *fakeService) http.Handler {
 }
 
 func configure(t testing.TB, options string) dialect.Config {
-	cfg := dialect.Config{Base: "/entities", Options: map[string][]string{}}
-	for _, line := range fields(t, options) {
-		switch name, args := line[0], line[1:]; name {
-		case "base":
-			cfg.Base = args[0]
-		case "cors":
-			cfg.CORS = args
-		case "max_body":
-			n, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			cfg.MaxBody = n
-		default:
-			if err := optionNamed(t, name).Check(args); err != nil {
-				t.Fatal(err)
-			}
-			cfg.Options[name] = args
-		}
-	}
-	return cfg
-}
-
-func optionNamed(t testing.TB, name string) dialect.Option {
-	for _, o := range entitytoken.Kind().Options {
-		if o.Name == name {
-			return o
-		}
-	}
-	t.Fatalf("no option %q", name)
-	return dialect.Option{}
+	return dialecttest.Configure(t, entitytoken.Kind(), options)
 }
 
 // place is what the fake service answers to whoever may have it.
@@ -142,7 +109,7 @@ func (s *fakeService) line(call string) ([]string, error) {
 	case len(line) > 0 && line[0] == "fault":
 		return nil, errors.New("select secret from sessions: boom")
 	case len(line) > 1 && line[0] == "fail":
-		return nil, s.failure(line[1:])
+		return nil, dialecttest.Failure(s.t, line[1:])
 	}
 	return line, nil
 }
@@ -225,64 +192,4 @@ func changed(c session.EntityTokenChange) []string {
 		words = append(append(words, "flags"), *c.Flags...)
 	}
 	return words
-}
-
-// failure reads `<code> [reason] [key] [retry=<duration>]`.
-func (s *fakeService) failure(words []string) error {
-	cause := errors.New("select secret from sessions: boom")
-	e := &auth.Error{Code: code(s.t, words[0]), Err: cause}
-	for _, word := range words[1:] {
-		retry, isRetry := strings.CutPrefix(word, "retry=")
-		switch {
-		case isRetry:
-			var err error
-			if e.RetryAfter, err = time.ParseDuration(retry); err != nil {
-				s.t.Fatal(err)
-			}
-		case word == "key":
-			e.Err = errors.Join(auth.ErrKey, cause)
-		default:
-			e.Reason = auth.Reason(word)
-		}
-	}
-	return e
-}
-
-func code(t testing.TB, name string) auth.Code {
-	for _, c := range auth.Codes() {
-		if c.String() == name {
-			return c
-		}
-	}
-	t.Fatalf("no code %q", name)
-	return auth.Internal
-}
-
-// fields splits text into lines of words; a word may be a Go string literal.
-func fields(t testing.TB, text string) (lines [][]string) {
-	in := bufio.NewScanner(strings.NewReader(text))
-	for in.Scan() {
-		rest, line := strings.TrimSpace(in.Text()), []string(nil)
-		for rest != "" {
-			var word string
-			word, rest = next(t, rest)
-			line = append(line, word)
-		}
-		if line != nil {
-			lines = append(lines, line)
-		}
-	}
-	return lines
-}
-
-func next(t testing.TB, text string) (word, rest string) {
-	if quoted, err := strconv.QuotedPrefix(text); err == nil {
-		word, err = strconv.Unquote(quoted)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return word, strings.TrimSpace(text[len(quoted):])
-	}
-	word, rest, _ = strings.Cut(text, " ")
-	return word, strings.TrimSpace(rest)
 }
