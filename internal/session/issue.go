@@ -71,6 +71,9 @@ func (s *Service) prepare(ctx context.Context, g grant) (store.Session, Issued, 
 
 func (s *Service) row(g grant) store.Session {
 	now := store.Precise(s.Now())
+	if s.cfg.WholeSeconds {
+		now = now.Truncate(time.Second)
+	}
 	ttl, idle, kind := g.ttl, s.cfg.Idle, g.kind
 	if ttl == 0 {
 		ttl = s.cfg.TTL

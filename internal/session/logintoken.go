@@ -67,19 +67,12 @@ func (s *Service) CreateLoginTokens(ctx context.Context, p *auth.Principal, asso
 
 // loginToken makes a login token and its row.
 func (s *Service) loginToken(p *auth.Principal, identity Identity, associate string) (store.Session, LoginToken, error) {
-	ttl := s.cfg.LoginTokenTTL
-	if ttl == 0 {
-		ttl = s.cfg.TTL
-	}
 	row := s.row(grant{
-		account: store.Account{ID: p.Subject}, identity: identity, kind: store.OneTimeToken, ttl: ttl, absolute: true,
+		account: store.Account{ID: p.Subject}, identity: identity, kind: store.OneTimeToken, ttl: s.cfg.LoginTokenTTL, absolute: true,
 		key: store.Key{ID: p.KeyID}, tenant: store.Tenant{ID: p.Tenant}, unit: store.Unit{ID: p.Unit}, scopes: p.Scopes,
 		family: loginTokenFamily(p),
 	})
-	row.Associate = associate
-	row.Issued = row.Issued.Truncate(time.Second)
-	row.Updated, row.Expires = row.Issued, row.Issued.Add(ttl).Truncate(time.Second)
-	row.Keep = row.Expires.Add(loginTokenKept)
+	row.Associate, row.Keep = associate, row.Expires.Add(loginTokenKept)
 	text := auth.NewSecret(token.LowerHex(token.Random()))
 	row.Digest = auth.DigestOf(text.Reveal())
 	err := s.seal(&row, text)

@@ -60,7 +60,7 @@ func (w *linkWorld) record(_ context.Context, e auth.Event) {
 
 // linkConfig is what the dialect makes of its defaults.
 var linkConfig = session.Config{
-	Realm: realm, Dialect: "login_token", JWT: true, Identity: true,
+	Realm: realm, Dialect: "login_token", JWT: true, Identity: true, WholeSeconds: true,
 	TTL: 30 * 24 * time.Hour, LoginTokenTTL: 10 * time.Minute, MaxTTL: 24 * time.Hour,
 }
 

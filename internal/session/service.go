@@ -58,6 +58,9 @@ type Config struct {
 	// Identity binds each token to a login identity of its account, which is
 	// then the sub of a JWT.
 	Identity bool
+	// WholeSeconds has its tokens begin and end with a second, as all dates of
+	// its wire do.
+	WholeSeconds bool
 	// Claims returns what a JWT says beside the registered claims; nil is
 	// nothing. TextDates has iat and exp written as text.
 	Claims    func(Bearer) map[string]any

@@ -77,7 +77,7 @@ var credential = bearer.Spec{Kind: auth.Bearer, Lenient: true, Keys: true}
 // sessions says what the sessions of this dialect are like. ttl is the life of
 // a login token; the JWTs that it is traded for have a life of their own.
 func sessions(cfg dialect.Config, s *session.Config) {
-	s.JWT, s.Identity = true, true
+	s.JWT, s.Identity, s.WholeSeconds = true, true, true
 	s.TTL = cfg.Duration(optAccessTTL, defaultAccessTTL)
 	s.LoginTokenTTL = loginTokenTTL(cfg)
 	s.MaxTTL = cfg.Duration(optMaxTTL, defaultMaxTTL)

@@ -40,7 +40,7 @@ func TestSessionsLiveAsConfigured(t *testing.T) {
 		cfg := config(t, options)
 		got := session.Config{TTL: cfg.TTL}
 		Kind().Session(cfg, &got)
-		if !got.JWT || !got.Identity || got.TTL != want.TTL || got.LoginTokenTTL != want.LoginTokenTTL || got.MaxTTL != want.MaxTTL {
+		if !got.JWT || !got.Identity || !got.WholeSeconds || got.TTL != want.TTL || got.LoginTokenTTL != want.LoginTokenTTL || got.MaxTTL != want.MaxTTL {
 			t.Errorf("%q: %+v", options, got)
 		}
 	}
