@@ -2,10 +2,8 @@ package management
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect/dialecttest"
 	"github.com/gatehouse-auth/gatehouse/internal/session"
 )
 
@@ -25,6 +24,7 @@ import (
 //
 // A call without a line succeeds, a credential without one is alice's.
 type fake struct {
+	t        testing.TB
 	outcomes map[string][]string
 	user     session.User
 	// revoked, changed and logins are what was asked for.
@@ -34,7 +34,7 @@ type fake struct {
 }
 
 func newFake(t testing.TB, outcome string) *fake {
-	f := &fake{outcomes: map[string][]string{}, user: alice()}
+	f := &fake{t: t, outcomes: map[string][]string{}, user: alice()}
 	for line := range strings.Lines(outcome) {
 		words := strings.Fields(line)
 		if len(words) < 2 || !slices.Contains([]string{"login", "token", "key", "user", "change", "revoke", "refuse"}, words[0]) {
@@ -51,23 +51,7 @@ func (f *fake) err(call string) error {
 	if len(words) == 0 || words[0] == "ok" {
 		return nil
 	}
-	if words[0] == "unclassified" {
-		return fmt.Errorf("secret detail of %s", call)
-	}
-	e := &auth.Error{Err: fmt.Errorf("secret detail of %s", call)}
-	for _, c := range auth.Codes() {
-		if c.String() == words[0] {
-			e.Code = c
-		}
-	}
-	for _, word := range words[1:] {
-		if retry, ok := strings.CutPrefix(word, "retry="); ok {
-			e.RetryAfter, _ = time.ParseDuration(retry)
-			continue
-		}
-		e.Reason = auth.Reason(word)
-	}
-	return e
+	return dialecttest.Failure(f.t, words)
 }
 
 func (f *fake) LoginPassword(_ context.Context, username string, password auth.Secret) (session.Issued, error) {
@@ -168,22 +152,7 @@ func build(t testing.TB, options, outcome string) http.Handler {
 // newAPI reads options as a login block would hold them, and base and max_body.
 func newAPI(t testing.TB, options string, s Service) *api {
 	t.Helper()
-	cfg := dialect.Config{Base: Kind().Base, Options: map[string][]string{}}
-	for line := range strings.Lines(options) {
-		words := strings.Fields(line)
-		switch name, args := words[0], words[1:]; name {
-		case "base":
-			cfg.Base = args[0]
-		case "cors":
-			cfg.CORS = args
-		case "max_body":
-			cfg.MaxBody, _ = strconv.ParseInt(args[0], 10, 64)
-		default:
-			checkOption(t, name, args)
-			cfg.Options[name] = args
-		}
-	}
-	d, err := New(cfg, s)
+	d, err := New(dialecttest.Configure(t, Kind(), options), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,17 +163,4 @@ func newAPI(t testing.TB, options string, s Service) *api {
 		}
 	}
 	return a
-}
-
-func checkOption(t testing.TB, name string, args []string) {
-	t.Helper()
-	for _, o := range Kind().Options {
-		if o.Name == name {
-			if err := o.Check(args); err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			return
-		}
-	}
-	t.Fatalf("no option %q", name)
 }
