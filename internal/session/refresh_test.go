@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -439,4 +440,17 @@ func TestAnOddFaultIsNotTheClients(t *testing.T) {
 	if auth.CodeOf(err) != auth.Internal || !errors.Is(err, errOdd) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestAReplayHasConsequencesThoughItsCallerLeaves: who replays a token does not
+// decide that.
+func TestAReplayHasConsequencesThoughItsCallerLeaves(t *testing.T) {
+	w := newClientWorld(t, usual)
+	first, c := w.tokens(), w.ann()
+	second := w.traded(first)
+	ctx, cancel := context.WithCancel(w.ctx)
+	w.rows.revoke = func() error { cancel(); return nil }
+	_, err := w.RefreshTokens(ctx, c, first.Refresh.Token, nil)
+	wantRefusal(t, err, auth.InvalidCredential, auth.ReasonReplayed)
+	w.wantDead(first.Access.Token, second.Access.Token)
 }
