@@ -131,11 +131,11 @@ func (s *setup) ring(ctx context.Context) (*token.Ring, error) {
 	defer done()
 	loaded, err := modules.LoadModule(s, "StorageRaw")
 	if err != nil {
-		return nil, fmt.Errorf("Caddy's storage, which keeps the key ring, cannot be used: %w", err)
+		return nil, fmt.Errorf("the storage of Caddy, which keeps the key ring, cannot be used: %w", err)
 	}
 	storage, err := loaded.(caddy.StorageConverter).CertMagicStorage()
 	if err != nil {
-		return nil, fmt.Errorf("Caddy's storage, which keeps the key ring, cannot be used: %w", err)
+		return nil, fmt.Errorf("the storage of Caddy, which keeps the key ring, cannot be used: %w", err)
 	}
 	return ringIn(ctx, storage)
 }
