@@ -145,14 +145,14 @@ func accountDelete() verb {
 	var sure bool
 	return verb{
 		use: "delete <username>", args: 1,
-		short: "Deletes an account with its keys and sessions",
+		short: "Deletes an account with its keys, identifiers and sessions",
 		flags: func(f *pflag.FlagSet) { sureFlag(f, &sure) },
 		run: func(o *operation) error {
 			row, err := o.admin.Account(o, o.args[0])
 			if err != nil {
 				return err
 			}
-			if err := o.confirm(sure, "Delete the account %s with its keys and sessions?", cell(row.Username)); err != nil {
+			if err := o.confirm(sure, "Delete the account %s with its keys, identifiers and sessions?", cell(row.Username)); err != nil {
 				return err
 			}
 			if row, err = o.admin.DeleteAccount(o, row.ID); err != nil {
