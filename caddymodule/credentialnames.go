@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,8 +11,12 @@ import (
 )
 
 // credentialNames are the header fields and query parameters that carry
-// credentials, so that a log must not show their values.
-type credentialNames struct{ headers, params nameSet }
+// credentials, so that a log must not show their values, and the paths below
+// which a segment may be one.
+type credentialNames struct {
+	headers, params nameSet
+	paths           []string
+}
 
 // alwaysHidden are names that carry credentials by custom, whether or not
 // anybody configured them: clients also send secrets where nobody asks for
@@ -43,13 +48,18 @@ var (
 )
 
 // registerCredentialNames adds header fields and query parameters whose values
-// the log encoder hides from now on.
-func registerCredentialNames(headers, params []string) error {
+// the log encoder hides from now on, and paths below which it hides tokens.
+func registerCredentialNames(headers, params []string, paths ...string) error {
 	registeredMu.Lock()
 	defer registeredMu.Unlock()
 	old := registeredNames()
-	next := &credentialNames{headers: old.headers.with(headers), params: old.params.with(params)}
-	if len(next.headers) > maxCredentialNames || len(next.params) > maxCredentialNames {
+	next := &credentialNames{headers: old.headers.with(headers), params: old.params.with(params), paths: slices.Clone(old.paths)}
+	for _, p := range paths {
+		if !slices.Contains(next.paths, p) {
+			next.paths = append(next.paths, p)
+		}
+	}
+	if len(next.headers) > maxCredentialNames || len(next.params) > maxCredentialNames || len(next.paths) > maxCredentialNames {
 		return errors.New("too many different credential names since the process started: restart it")
 	}
 	registered.Store(next)

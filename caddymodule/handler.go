@@ -26,7 +26,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	chain := h.site.Chain()
-	if err := registerCredentialNames(chain.Headers(), chain.Queries()); err != nil {
+	if err := registerCredentialNames(chain.Headers(), chain.Queries(), h.site.TokenPaths()...); err != nil {
 		return err
 	}
 	app.add(h.site)

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 )
 
 // redactor decides what a log may show. Its names are those of one encoder;
@@ -33,13 +34,13 @@ func (r *redactor) hidesParam(name string) bool {
 // maxNesting bounds how deep URLs inside query parameters are followed.
 const maxNesting = 3
 
-// scrub returns text without the values of credential parameters and without
-// the user information of URLs. It takes request targets, Referer and Location
+// scrub returns text without the values of credential parameters, without the
+// user information of URLs and without tokens in the paths of a login. It takes request targets, Referer and Location
 // values, bare query strings and sentences that quote one of them.
 func (r *redactor) scrub(text string) string { return r.scrubNested(text, maxNesting) }
 
 func (r *redactor) scrubNested(text string, nesting int) string {
-	text = scrubUserinfo(text)
+	text = dialect.HideTokens(scrubUserinfo(text), registeredNames().paths...)
 	if !strings.ContainsAny(text, "=%") {
 		return text
 	}
@@ -85,10 +86,8 @@ func (r *redactor) scrubPart(part string, nesting int) string {
 		}
 		start = at + 1
 	}
-	if nesting == 0 || !strings.Contains(part, "%") {
-		return part
-	}
-	if inner := unescape(part); r.scrubNested(inner, nesting-1) == inner {
+	inner := unescape(part)
+	if nesting == 0 || !r.hidesMember(inner) && (inner == part || r.scrubNested(inner, nesting-1) == inner) {
 		return part
 	}
 	return part[:strings.IndexByte(part, '=')+1] + auth.Redacted
@@ -105,6 +104,18 @@ func (r *redactor) hidesName(text string) bool {
 	}
 	for word := range strings.FieldsFuncSeq(behind(name, "?&;#/,"), isPunctuation) {
 		if r.hidesParam(word) {
+			return true
+		}
+	}
+	return false
+}
+
+// hidesMember reports whether text holds the JSON member of a hidden name, as
+// the parameter `filter` of login_token does.
+func (r *redactor) hidesMember(text string) bool {
+	for before, rest, found := strings.Cut(text, `"`); found; before, rest, found = strings.Cut(rest, `"`) {
+		after := strings.TrimLeft(rest, " \t\r\n")
+		if strings.HasPrefix(after, ":") && r.hidesParam(before) {
 			return true
 		}
 	}

@@ -47,6 +47,10 @@ func TestScrub(t *testing.T) {
 		{"a folder of that name is no parameter", "/token/x?page=2", "/token/x?page=2"},
 		{"an element of another list stays", "/?a=token&b[c]=1", "/?a=token&b[c]=1"},
 		{"a space in a request target ends nothing", "/x?token= abc def&x=1", "/x?token=" + R + "&x=1"},
+		{"JSON with a token goes", "/x?filter=%7B%22id%22%3A%221%22%2C%22token%22%3A%22abc%22%7D&x=1", "/x?filter=" + R + "&x=1"},
+		{"JSON as it is goes too", `/x?filter={"Token":"abc"}`, "/x?filter=" + R},
+		{"JSON with spaces goes too", "/x?filter=%7B%22token%22+%3A%22abc%22%7D", "/x?filter=" + R},
+		{"JSON without a token stays", "/x?filter=%7B%22id%22%3A%22token%22%7D", "/x?filter=%7B%22id%22%3A%22token%22%7D"},
 		{"a space ends a value", "token=abc and more", "token=" + R + " and more"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -91,6 +95,20 @@ func TestRegisterCredentialNames(t *testing.T) {
 	t.Run("an encoder that is older than the names hides them", func(t *testing.T) {
 		if !hide.hidesKey("x-registered-later") || hide.scrub("/?later=abc") == "/?later=abc" {
 			t.Error("shown")
+		}
+	})
+	t.Run("a token in the path of a link goes, and an id stays", func(t *testing.T) {
+		if err := registerCredentialNames(nil, nil, "/login", "/authentication"); err != nil {
+			t.Fatal(err)
+		}
+		const hex, id = "/login/0123456789abcdef0123456789abcdef", "/login/11111111-1111-4111-8111-111111111111?x=1"
+		for in, want := range map[string]string{
+			hex: "/login/" + auth.Redacted, id: id, "https://a" + hex + "/": "https://a/login/" + auth.Redacted + "/",
+			"/?next=https%3A%2F%2Fa%2Flogin%2F0123456789abcdef0123456789abcdef": "/?next=" + auth.Redacted,
+		} {
+			if got := hide.scrub(in); got != want {
+				t.Errorf("scrub(%q) = %q, want %q", in, got, want)
+			}
 		}
 	})
 	t.Run("what is always hidden stays hidden", func(t *testing.T) {

@@ -75,6 +75,9 @@ type Kind struct {
 	// base path: paths, each with all below it, and names of header fields.
 	// nil where none does.
 	Renamed func(Config) map[string]string
+	// TokenPaths lists the paths below which a segment may be a token itself,
+	// for those who redact logs; nil where there are none.
+	TokenPaths func(Config) []string
 	// New builds it. cfg has passed Check.
 	New func(cfg Config, s *session.Service) (Dialect, error)
 }

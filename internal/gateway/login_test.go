@@ -306,3 +306,25 @@ func TestATimedTokenThatExpiredIsToldApart(t *testing.T) {
 		t.Errorf("answered %s", got.body)
 	}
 }
+
+// TestATokenInAPathIsNotAudited.
+func TestATokenInAPathIsNotAudited(t *testing.T) {
+	w := newWorld(t, everyLogin(t))
+	const token = "0123456789abcdef0123456789abcdef"
+	for _, r := range []*http.Request{
+		request(http.MethodHead, "/feathers/login/"+token),
+		request(http.MethodGet, "/feathers/login/"+token, "Early-Data: 1"),
+		request(http.MethodGet, "/feathers/login/"+token),
+		request(http.MethodDelete, "/feathers/authentication/"+token+".a.b", asAnn),
+	} {
+		w.do(r)
+	}
+	if len(w.events) != 4 {
+		t.Errorf("%d events", len(w.events))
+	}
+	for _, e := range w.events {
+		if strings.Contains(e.Path, token) {
+			t.Errorf("audited was %s %s", e.Method, e.Path)
+		}
+	}
+}

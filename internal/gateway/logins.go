@@ -125,3 +125,15 @@ func (s *Site) yieldPairs() [][2]auth.CredentialKind {
 	}
 	return pairs
 }
+
+// TokenPaths lists the paths below which a segment may be a token itself, for
+// those who redact logs.
+func (s *Site) TokenPaths() []string {
+	var paths []string
+	for _, l := range s.cfg.Logins {
+		if l.Kind.TokenPaths != nil {
+			paths = append(paths, l.Kind.TokenPaths(l.Config)...)
+		}
+	}
+	return paths
+}

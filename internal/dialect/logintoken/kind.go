@@ -64,6 +64,9 @@ func Kind() dialect.Kind {
 		Renamed: func(cfg dialect.Config) map[string]string {
 			return map[string]string{"/login": siblingPath(cfg, optLogin), "/authentication": siblingPath(cfg, optAuthentication)}
 		},
+		TokenPaths: func(cfg dialect.Config) []string {
+			return []string{siblingPath(cfg, optLogin), siblingPath(cfg, optAuthentication)}
+		},
 		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
 			return New(cfg, s)
 		},

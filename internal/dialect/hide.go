@@ -1,0 +1,58 @@
+package dialect
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
+)
+
+// leastToken is the length of the shortest token that stands in a path.
+const leastToken = 32
+
+// HideTokens returns text, a path or what holds one, without the segments
+// behind one of the paths below that may be a token: all of 32 characters and
+// more that are no UUID. It is for logs, see [Kind.TokenPaths].
+func HideTokens(text string, below ...string) string {
+	for _, path := range below {
+		text = hideBelow(text, path+"/")
+	}
+	return text
+}
+
+func hideBelow(text, path string) string {
+	var out strings.Builder
+	rest := text
+	for at := strings.Index(rest, path); at >= 0; at = strings.Index(rest, path) {
+		start := at + len(path)
+		end := start + segment(rest[start:])
+		out.WriteString(rest[:start])
+		if mayBeToken(rest[start:end]) {
+			out.WriteString(auth.Redacted)
+		} else {
+			out.WriteString(rest[start:end])
+		}
+		rest = rest[end:]
+	}
+	if out.Len() == 0 {
+		return text
+	}
+	return out.String() + rest
+}
+
+// segment returns how long the segment is that text begins with.
+func segment(text string) int {
+	if n := strings.IndexFunc(text, func(c rune) bool { return c <= ' ' || strings.ContainsRune(`/?#&"'`, c) }); n >= 0 {
+		return n
+	}
+	return len(text)
+}
+
+func mayBeToken(segment string) bool {
+	if plain, err := url.PathUnescape(segment); err == nil {
+		segment = plain
+	}
+	_, isID := token.ParseGUID(segment)
+	return len(segment) >= leastToken && !isID
+}
