@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -91,10 +92,7 @@ func (s *Service) goodUntil(ctx context.Context, c Client, row store.Session) (t
 	if in, err := s.stillInTenant(ctx, c, row.Tenant); !in {
 		return time.Time{}, err
 	}
-	end := row.Expires
-	if row.Idle > 0 {
-		end = earlier(end, row.Updated.Add(row.Idle))
-	}
+	end := authn.End(row)
 	if row.KeyID == 0 {
 		return end, nil
 	}
@@ -102,8 +100,8 @@ func (s *Service) goodUntil(ctx context.Context, c Client, row store.Session) (t
 	if auth.IsNotFound(err) || (err == nil && !s.live(k)) {
 		return time.Time{}, nil
 	}
-	if err == nil && !k.Expires.IsZero() {
-		end = earlier(end, k.Expires)
+	if err == nil && !k.Expires.IsZero() && k.Expires.Before(end) {
+		end = k.Expires
 	}
 	return end, err
 }
@@ -116,13 +114,6 @@ func (s *Service) stillInTenant(ctx context.Context, c Client, tenant string) (b
 	}
 	_, ok, err := s.member(ctx, c.key.Account, tenant)
 	return ok, err
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // endFamily revokes a family even where the caller has left: whoever replays a

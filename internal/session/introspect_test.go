@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/session"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
@@ -100,7 +101,8 @@ func TestWhatIsNotGoodIsInactive(t *testing.T) {
 	for name, edit := range map[string]func(*clientWorld, *store.Session){
 		"it has expired": func(w *clientWorld, s *store.Session) { s.Issued, s.Expires = w.now().Add(-time.Hour), w.now() },
 		"it idled": func(w *clientWorld, s *store.Session) {
-			s.Idle, s.Updated = time.Minute, store.Precise(w.now()).Add(-time.Minute)
+			s.Idle = time.Minute
+			s.Updated = store.Precise(w.now()).Add(-time.Minute - authn.IdlePrecision(time.Minute))
 		},
 		"it was used":                      func(w *clientWorld, s *store.Session) { s.Retired = w.now() },
 		"it is good for one trade":         func(_ *clientWorld, s *store.Session) { s.Kind = store.OneTimeToken },
