@@ -9,8 +9,9 @@ func (r Route) Covers(path string) bool {
 	if len(path) < len(r.Path) || !r.equal(path[:len(r.Path)], r.Path) {
 		return false
 	}
-	rest, ok := path[len(r.Path):], true
+	rest := path[len(r.Path):]
 	if r.Below != "" {
+		var ok bool
 		if rest, ok = r.cutBelow(rest); !ok {
 			return false
 		}

@@ -109,7 +109,8 @@ func (s *Service) adminOf(ctx context.Context, by *auth.Principal, tenant string
 	if err != nil {
 		return err
 	}
-	if !by.HasRole(entityAdmin) && !(member && slices.Contains(own.Roles, entityAdmin)) {
+	admin := by.HasRole(entityAdmin) || member && slices.Contains(own.Roles, entityAdmin)
+	if !admin {
 		return auth.Fail(auth.InsufficientScope, auth.ReasonSubject, nil)
 	}
 	if account.ID == "" || account.Disabled {

@@ -115,17 +115,25 @@ func (w *entityWorld) populate() {
 	must(w.t, w.Tenants.InsertTenant(w.ctx, store.Tenant{ID: betaID, Realm: realm, Name: "Beta"}))
 	for _, a := range []store.Account{
 		{ID: annID, Username: "Ann", Email: "ann@example.com"},
-		{ID: doraID, Username: "dora"}, {ID: eveID, Username: "eve"}, {ID: carolID, Username: "carol"},
-		{ID: rootID, Username: "root", Roles: []string{"admin"}}, {ID: bobID, Username: "bob", Disabled: true},
+		{ID: doraID, Username: "dora"},
+		{ID: eveID, Username: "eve"},
+		{ID: carolID, Username: "carol"},
+		{ID: rootID, Username: "root", Roles: []string{"admin"}},
+		{ID: bobID, Username: "bob", Disabled: true},
 	} {
 		a.Realm = realm
 		must(w.t, w.Accounts.InsertAccount(w.ctx, a))
 		w.addToken(userToken(a.Username), store.Session{ID: "of-" + a.Username, Subject: a.ID})
 	}
 	for _, m := range []store.Membership{
-		{Account: annID, Tenant: acmeID}, {Account: annID, Tenant: betaID}, {Account: doraID, Tenant: acmeID}, {Account: doraID, Tenant: betaID},
-		{Account: eveID, Tenant: acmeID, Roles: []string{"admin"}}, {Account: eveID, Tenant: betaID, Roles: []string{"reader"}},
-		{Account: rootID, Tenant: acmeID}, {Account: bobID, Tenant: acmeID},
+		{Account: annID, Tenant: acmeID},
+		{Account: annID, Tenant: betaID},
+		{Account: doraID, Tenant: acmeID},
+		{Account: doraID, Tenant: betaID},
+		{Account: eveID, Tenant: acmeID, Roles: []string{"admin"}},
+		{Account: eveID, Tenant: betaID, Roles: []string{"reader"}},
+		{Account: rootID, Tenant: acmeID},
+		{Account: bobID, Tenant: acmeID},
 	} {
 		m.Realm = realm
 		must(w.t, w.Memberships.PutMembership(w.ctx, m))
