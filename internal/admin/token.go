@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -89,9 +90,7 @@ func (a *Admin) TokenOf(ctx context.Context, t auth.Secret) (store.Session, erro
 // Live reports whether a token is good by its own row: neither past its time
 // nor used up. Its account may be disabled all the same.
 func (a *Admin) Live(row store.Session) bool {
-	now := a.Now()
-	idle := row.Idle > 0 && !now.Before(row.Updated.Add(row.Idle))
-	return now.Before(row.Expires) && !idle && row.Retired.IsZero()
+	return a.Now().Before(authn.End(row)) && row.Retired.IsZero()
 }
 
 // RevokeToken withdraws a token, named by its accessor.
