@@ -85,7 +85,7 @@ func TestOnlyTokensThatAreGoodAreListed(t *testing.T) {
 	second := d.token("joe")
 	d.token("anna")
 	for id, edit := range map[string]func(*store.Session){
-		"idle":    func(s *store.Session) { s.Idle = time.Second },
+		"idle":    func(s *store.Session) { s.Idle, s.Updated = time.Second, d.now.Add(-2*time.Second) },
 		"expired": func(s *store.Session) { s.Expires = d.now.Add(-time.Second) },
 		"used":    func(s *store.Session) { s.Retired = d.now },
 	} {
