@@ -58,27 +58,57 @@ func isOrigin(o string) bool {
 // did: true means that nothing is left to do. A preflight of another origin is
 // left to the caller, who refuses OPTIONS as any method that is not served.
 func (c CORS) Answer(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	if !c.Allow(w.Header(), r) || !IsPreflight(r) {
+		return false
+	}
+	c.Permit(w, c.headers, methods...)
+	return true
+}
+
+// Allow sets the fields of an answer to r that let a script read it, and
+// reports whether its origin is listed.
+func (c CORS) Allow(h http.Header, r *http.Request) bool {
 	if len(c.origins) == 0 {
 		return false
 	}
-	origin, listed := c.match(r.Header)
-	if c.origins[0] != anyOrigin {
-		w.Header().Add("Vary", "Origin")
+	if c.origins[0] != anyOrigin && !slices.Contains(h["Vary"], "Origin") {
+		h.Add("Vary", "Origin")
 	}
+	origin, listed := c.match(r.Header)
 	if !listed {
 		return false
 	}
-	w.Header().Set("Access-Control-Allow-Origin", origin)
-	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		w.Header().Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate")
+	h.Set("Access-Control-Allow-Origin", origin)
+	if !IsPreflight(r) {
+		h.Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate")
+	}
+	return true
+}
+
+// Lists reports whether r comes from a script of a listed origin.
+func (c CORS) Lists(r *http.Request) bool {
+	if len(c.origins) == 0 {
 		return false
 	}
-	w.Header().Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
-	w.Header().Set("Access-Control-Allow-Headers", c.headers)
-	w.Header().Set("Access-Control-Max-Age", preflightAge)
-	w.Header().Set("Cache-Control", "no-store")
+	_, listed := c.match(r.Header)
+	return listed
+}
+
+// Permit answers a preflight of a listed origin, whose answer has the fields of
+// [CORS.Allow]: these request fields may be sent with these methods.
+func (CORS) Permit(w http.ResponseWriter, headers string, methods ...string) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
+	h.Set("Access-Control-Allow-Headers", headers)
+	h.Set("Access-Control-Max-Age", preflightAge)
+	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusNoContent)
-	return true
+}
+
+// IsPreflight reports whether r is how a browser asks before it sends a
+// request: it carries no credential.
+func IsPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // match returns what to allow. Two Origin fields are nobody's.

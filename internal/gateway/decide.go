@@ -17,6 +17,10 @@ type presented struct {
 	verdict *authn.Verdict
 	// others are the kinds of further credentials of the same caller.
 	others []auth.CredentialKind
+	// preflight is a question that the guard answers; nothing was decided.
+	preflight bool
+	// public is a request that needed no credential.
+	public bool
 }
 
 func (p presented) outcome() Outcome {
@@ -45,6 +49,9 @@ func (s *Site) decide(r *http.Request, path string) (presented, error) {
 	if err := s.limitAddress(r); err != nil {
 		return presented{}, err
 	}
+	if !public && s.asksFirst(r) {
+		return presented{preflight: true}, nil
+	}
 	got, err := s.identify(r)
 	if err != nil && (!public || !isCallers(err)) {
 		return got, err
@@ -52,6 +59,7 @@ func (s *Site) decide(r *http.Request, path string) (presented, error) {
 	if err != nil {
 		got = presented{} // a bad credential on a public path counts for nothing
 	}
+	got.public = public
 	if err := s.authorize(path, r, got.principal()); err != nil {
 		return got, err
 	}

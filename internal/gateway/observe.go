@@ -27,16 +27,16 @@ func (s *Site) watch(r *http.Request) {
 	}
 }
 
-// judge decides without touching the request; guarded is false for the call of
-// a dialect.
+// judge decides without touching the request; guarded is false for what the
+// site would answer itself: the call of a dialect and a preflight.
 func (s *Site) judge(r *http.Request) (got presented, guarded bool, err error) {
 	err = contain(func() error {
 		path, l, err := s.route(r)
 		if err != nil || l != nil {
 			return err
 		}
-		guarded = true
 		got, err = s.decide(r, path)
+		guarded = !got.preflight
 		return err
 	})
 	return got, guarded, err

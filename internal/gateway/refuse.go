@@ -54,6 +54,9 @@ func (s *Site) onlyKind() string {
 
 var usualMethods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
+// methods returns the methods that pass.
+func (s *Site) methods() []string { return append(slices.Clone(usualMethods), s.cfg.Methods...) }
+
 // refuse answers, counts and audits a request that does not pass.
 func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err error, got presented) {
 	failure := auth.AsError(err)
@@ -62,8 +65,9 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err
 	// A hook that panicked may do so again.
 	_ = contain(func() error { s.attach(r, got.verdict); return nil })
 	setNoStore(w.Header())
+	s.cors.Allow(w.Header(), r)              // a script has to read what it did wrong
 	if failure.Reason == auth.ReasonMethod { // a matter of HTTP alone, with a status that few dialects know
-		w.Header().Set("Allow", strings.Join(append(slices.Clone(usualMethods), s.cfg.Methods...), ", "))
+		w.Header().Set("Allow", strings.Join(s.methods(), ", "))
 		shape = s.refuseProblem
 	}
 	shape(w, r, dialect.Refusal{Err: failure, Credential: got.credential})

@@ -17,21 +17,26 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) erro
 		s.watch(r)
 		return next(w, r)
 	}
-	if s.answer(w, r) {
+	to, ok := s.admitted(w, r)
+	if !ok {
 		return nil
 	}
-	return next(w, r)
+	err := next(to, r)
+	if c, ok := to.(*corsWriter); ok && err == nil {
+		c.decide() // an answer that nobody wrote is a 200 without a body
+	}
+	return err
 }
 
-// answer answers a login call or refuses, and then reports true; else the
-// request is ready for the upstream. A panic is a fault of ours and never a
-// way past.
-func (s *Site) answer(w http.ResponseWriter, r *http.Request) (answered bool) {
+// admitted answers a login call or refuses, and then returns false; else the
+// request is ready for the upstream, which answers to the writer that is
+// returned. A panic is a fault of ours and never a way past.
+func (s *Site) admitted(w http.ResponseWriter, r *http.Request) (to http.ResponseWriter, ok bool) {
 	shape := s.refuser
 	defer func() {
 		if p := recover(); p != nil {
 			s.refuse(w, r, shape, auth.Panicked(p), presented{})
-			answered = true
+			to, ok = nil, false
 		}
 	}()
 	path, l, err := s.route(r)
@@ -40,17 +45,24 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request) (answered bool) {
 	}
 	if err != nil {
 		s.refuse(w, r, shape, err, presented{})
-		return true
+		return nil, false
 	}
 	if l != nil {
 		s.serveLogin(w, r, l)
-		return true
+		return nil, false
 	}
-	if got, err := s.admit(r, path); err != nil {
+	got, err := s.admit(r, path)
+	switch {
+	case err != nil:
 		s.refuse(w, r, shape, err, got)
-		return true
+		return nil, false
+	case got.preflight:
+		s.answerPreflight(w, r)
+		return nil, false
+	case got.public:
+		return w, true
 	}
-	return false
+	return s.readable(w, r), true
 }
 
 // route reads the path of a request and finds the login block that answers it,
@@ -93,7 +105,7 @@ func (s *Site) serveLogin(w http.ResponseWriter, r *http.Request, l *login) {
 // upstream.
 func (s *Site) admit(r *http.Request, path string) (presented, error) {
 	got, err := s.decide(r, path)
-	if err != nil {
+	if err != nil || got.preflight {
 		return got, err
 	}
 	s.strip(r, got)

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 	"github.com/gatehouse-auth/gatehouse/internal/forward"
 	"github.com/gatehouse-auth/gatehouse/internal/session"
 	"github.com/gatehouse-auth/gatehouse/internal/throttle"
@@ -26,6 +27,7 @@ type Site struct {
 	public   []rule
 	require  []requirement
 	refuser  refuser
+	cors     dialect.CORS
 	ready    atomic.Bool
 	deps     *session.Deps
 	resolver *authn.Resolver
@@ -39,6 +41,9 @@ func New(cfg Config) (*Site, error) {
 	}
 	s := &Site{cfg: cfg, deps: &session.Deps{}}
 	if err := s.addLogins(); err != nil {
+		return nil, err
+	}
+	if err := s.addCORS(); err != nil {
 		return nil, err
 	}
 	if err := s.addRules(); err != nil {
