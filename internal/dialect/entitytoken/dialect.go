@@ -42,12 +42,8 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Refuse answers a guarded request in the dialect's error shape. A script of a
-// listed origin may read it; a preflight is the upstream's to answer.
-func (d *Dialect) Refuse(w http.ResponseWriter, r *http.Request, refusal dialect.Refusal) {
-	if r.Method != http.MethodOptions {
-		d.cors.Answer(w, r)
-	}
+// Refuse answers a guarded request in the dialect's error shape.
+func (*Dialect) Refuse(w http.ResponseWriter, _ *http.Request, refusal dialect.Refusal) {
 	p := judge(refusal.Err)
 	// Only a user token has a user to log in again: one that is made up by an
 	// entity token is refreshed.
