@@ -65,8 +65,8 @@ type tenantClaim struct {
 	tenant store.Tenant
 }
 
-// nobody names no account, tenant or unit: it is looked up where there is
-// nothing to look up, so that what is unknown takes as long as what is known.
+// nobody names no account and no unit: it is looked up where there is nothing
+// to look up, so that what is unknown takes as long as what is known.
 const nobody = "00000000-0000-0000-0000-000000000000"
 
 func (s *Service) tenantClaim(ctx context.Context, l TenantLogin) (tenantClaim, error) {

@@ -13,7 +13,7 @@ import (
 // [auth.ReasonTenant] where the account is no member of the tenant, or the
 // unit is not one of it.
 func (s *Service) place(ctx context.Context, c tenantClaim) (store.Unit, error) {
-	m, member, err := s.membership(ctx, cmp.Or(c.ID, nobody), c.tenant.ID)
+	m, member, err := s.membership(ctx, c.ID, c.tenant.ID)
 	if err != nil {
 		return store.Unit{}, err
 	}
@@ -31,7 +31,7 @@ func misplaced() error { return auth.Fail(auth.InvalidCredential, auth.ReasonTen
 // else. A usual one that is gone is none.
 func (s *Service) unit(ctx context.Context, tenant, asked, usual string) (store.Unit, error) {
 	id := cmp.Or(asked, usual, nobody)
-	u, err := s.Store.Units.Unit(ctx, s.cfg.Realm, cmp.Or(tenant, nobody), id)
+	u, err := s.Store.Units.Unit(ctx, s.cfg.Realm, tenant, id)
 	if err != nil && !auth.IsNotFound(err) {
 		return store.Unit{}, err
 	}

@@ -105,7 +105,7 @@ func TestATokenThatIdlesIsRefused(t *testing.T) {
 		svc := w.service(session.Config{Dialect: "management", TTL: time.Hour, Idle: time.Minute})
 		issued, err := svc.LoginPassword(w.ctx, "ann", auth.NewSecret(right))
 		must(t, err)
-		w.clock.Store(int64(time.Minute))
+		w.clock.Store(int64(time.Minute + authn.IdlePrecision(time.Minute)))
 		_, err = svc.Resolve(w.ctx, bearerOf(issued.Token))
 		wantRefusal(t, err, auth.InvalidCredential, auth.ReasonExpired)
 	})

@@ -1,7 +1,6 @@
 package crmtoken
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -31,17 +30,17 @@ func writeToken(w http.ResponseWriter, i session.Issued) {
 	write(w, http.StatusOK, answer{Status: status{Code: codeOK}, Data: data{i.Token.Reveal()}})
 }
 
-// write answers with a. Text is written as it is, without the escapes for HTML
-// that json.Marshal adds.
+// write answers with a. None of its texts has a character that json.Marshal
+// would escape for HTML.
 func write(w http.ResponseWriter, code int, a answer) {
-	var body bytes.Buffer
-	to := json.NewEncoder(&body)
-	to.SetEscapeHTML(false)
-	_ = to.Encode(a) // strings always encode
+	body, err := json.Marshal(a)
+	if err != nil { // strings always marshal
+		code, body = http.StatusInternalServerError, nil
+	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json;charset=UTF-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n"))) // a client that left misses nothing
+	_, _ = w.Write(body) // a client that left misses nothing
 }
