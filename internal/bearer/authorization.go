@@ -106,17 +106,34 @@ func (s *Spec) scheme(value string) (scheme string, ours bool) {
 
 // trimOWS takes off the white space that may stand around the value of a field
 // (RFC 9110 section 5.6.3).
-func trimOWS(value string) string { return strings.Trim(value, " \t") }
+func trimOWS(value string) string {
+	for value != "" && isOWS(value[0]) {
+		value = value[1:]
+	}
+	for value != "" && isOWS(value[len(value)-1]) {
+		value = value[:len(value)-1]
+	}
+	return value
+}
+
+func isOWS(c byte) bool { return c == ' ' || c == '\t' }
 
 // isJWT reports whether a text has the form of a JWT in its compact
 // serialisation (RFC 7519 section 3): three parts.
 func isJWT(text string) bool { return strings.Count(text, ".") == 2 }
 
-// hasScheme reports whether an Authorization value uses this scheme, whatever
-// follows it.
+// hasScheme reports whether an Authorization value uses this scheme, a word of
+// lower-case letters, whatever follows it.
 func hasScheme(value, scheme string) bool {
-	return len(value) >= len(scheme) && strings.EqualFold(value[:len(scheme)], scheme) &&
-		(len(value) == len(scheme) || !isTokenChar(value[len(scheme)]))
+	if len(value) < len(scheme) {
+		return false
+	}
+	for i := range len(scheme) {
+		if value[i]|0x20 != scheme[i] { // two bytes in all give a letter: its upper and its lower case
+			return false
+		}
+	}
+	return len(value) == len(scheme) || !isTokenChar(value[len(scheme)])
 }
 
 // isB64Token tells the characters of a b64token (RFC 6750 section 2.1):

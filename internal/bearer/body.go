@@ -25,7 +25,7 @@ func (s *Spec) readBody(r *http.Request) (string, error) {
 	if err != nil || text == nil {
 		return "", err
 	}
-	value, err := s.member(text)
+	value, err := s.member(withoutMark(text))
 	if err != nil || value == nil || value[0] == 'n' {
 		return "", err
 	}
@@ -64,7 +64,7 @@ func peekObject(r *http.Request, limit int64) ([]byte, error) {
 		room := min(int64(cap(text)), limit+1)
 		n, err := body.Read(text[len(text):room])
 		text = text[:len(text)+n]
-		if start := bytes.TrimLeft(text, " \t\r\n"); len(start) > 0 && start[0] != '{' {
+		if !beginsObject(text) {
 			return nil, nil
 		}
 		if int64(len(text)) > limit {
@@ -77,6 +77,23 @@ func peekObject(r *http.Request, limit int64) ([]byte, error) {
 			return nil, auth.Fail(auth.Malformed, auth.ReasonForm, err)
 		}
 	}
+}
+
+// byteOrderMark is what some writers of UTF-8 begin with, .NET's StreamWriter
+// where it was told the encoding: a reader of JSON may pass over it (RFC 8259
+// section 8.1).
+var byteOrderMark = []byte("\ufeff")
+
+func withoutMark(text []byte) []byte { return bytes.TrimPrefix(text, byteOrderMark) }
+
+// beginsObject reports whether text is how an object begins, or too short to
+// tell.
+func beginsObject(text []byte) bool {
+	if len(text) < len(byteOrderMark) && bytes.HasPrefix(byteOrderMark, text) {
+		return true
+	}
+	start := bytes.TrimLeft(withoutMark(text), " \t\r\n")
+	return len(start) == 0 || start[0] == '{'
 }
 
 // reread is a body whose beginning was read already.

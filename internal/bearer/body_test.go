@@ -36,7 +36,14 @@ func TestReadBody(t *testing.T) {
 		"a large body of another kind is let by":   {post("--" + pad), absent()},
 		"half an object is no object":              {post(`{"token":"abc"`), absent()},
 		"more after the object is no object":       {post(`{"token":"abc"}{}`), absent()},
-		"a byte order mark is no object":           {post("\ufeff" + `{"token":"abc"}`), absent()},
+		"a byte order mark is passed over":         {post("\ufeff" + `{"token":"abc"}`), got("abc")},
+		"one that came byte by byte is too":        {slowly("\ufeff" + ` {"token":"abc"}`), got("abc")},
+		"two byte order marks are no object":       {post("\ufeff\ufeff" + `{"token":"abc"}`), absent()},
+		"half a byte order mark is no object":      {post("\xef\xbb" + `{"token":"abc"}`), absent()},
+		"a byte order mark alone is no object":     {post("\ufeff"), absent()},
+		"one behind white space is no object":      {post(" \ufeff" + `{"token":"abc"}`), absent()},
+		"a large body with a mark is let by":       {post("\ufeff--" + pad), absent()},
+		"a large object with a mark is too large":  {post("\ufeff" + `{"a":"` + pad + `"}`), malformed(auth.ReasonTooLarge)},
 		"a comment is no object":                   {post(`{/**/"token":"abc"}`), absent()},
 		"a number is malformed":                    {post(`{"token":1}`), malformed(auth.ReasonForm)},
 		"an object is malformed":                   {post(`{"token":{}}`), malformed(auth.ReasonForm)},
@@ -120,7 +127,7 @@ func TestReadBodyThatBrokeOffStaysBroken(t *testing.T) {
 }
 
 func FuzzBody(f *testing.F) {
-	for _, b := range []string{`{"token":"a"}`, `{"token":"a","token":"b"}`, `{`, `[]`, `{"token":null}`, `{"t\u006fken":1}`, " {}x"} {
+	for _, b := range []string{`{"token":"a"}`, `{"token":"a","token":"b"}`, `{`, `[]`, `{"token":null}`, `{"t\u006fken":1}`, " {}x", "\ufeff{}", "\xef\xbb"} {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, body string) {

@@ -170,7 +170,7 @@ func (c *Chain) Yields(bad, good auth.CredentialKind) bool {
 // or bad, as [Spec.Strip] does.
 func (c *Chain) Strip(r *http.Request) {
 	for i := range c.specs {
-		c.specs[i].Strip(r)
+		c.specs[i].strip(r)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -54,8 +55,9 @@ func (s *Spec) stripBody(r *http.Request) {
 	if err != nil || text == nil {
 		return
 	}
-	if kept := s.withoutMember(text); len(kept) < len(text) {
-		setBody(r, kept)
+	object := withoutMark(text)
+	if kept := s.withoutMember(object); len(kept) < len(object) {
+		setBody(r, slices.Concat(text[:len(text)-len(object)], kept))
 	}
 }
 

@@ -14,7 +14,10 @@ import (
 // scheme is the upstream's business and stays. So does a body, which may be
 // signed or have a length that was already announced, unless StripMember says
 // otherwise.
-func (s Spec) Strip(r *http.Request) {
+func (s Spec) Strip(r *http.Request) { s.strip(r) }
+
+// strip is [Spec.Strip] without a copy.
+func (s *Spec) strip(r *http.Request) {
 	switch s.Kind {
 	case auth.Bearer, auth.Basic:
 		s.stripAuthorization(r)
