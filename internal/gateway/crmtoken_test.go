@@ -85,6 +85,7 @@ func TestATokenInTheBodyIsFoundAndTheBodyForwardedByteForByte(t *testing.T) {
 	for _, body := range []string{
 		`{"token":"` + token + `","number":"7"}`,
 		" {\n\t\"number\" : 1e3 , \"\\u0074oken\":\"" + token + "\" ,\"ünit\":[{\"token\":\"x\"}]}\r\n",
+		"\ufeff{\"token\":\"" + token + "\"}",             // as .NET writes it
 		`{"token":"` + token + `","number":7,"number":8}`, // what else stands twice is the upstream's business
 	} {
 		for _, contentType := range []string{"application/json", "applicatio/json", "text/plain"} {
