@@ -110,3 +110,47 @@ func TestALoginWithoutIdentitiesHasNone(t *testing.T) {
 		t.Errorf("a login of management made %+v", all)
 	}
 }
+
+// TestASessionSeesTheLoginTokensOfItsIdentity, not those of another one of the
+// same account.
+func TestASessionSeesTheLoginTokensOfItsIdentity(t *testing.T) {
+	withLinks(t, func(t *testing.T, w *linkWorld) {
+		zoe, zoes := w.as("zoe"), zoeID
+		own := w.link(zoe)
+		w.sleep(time.Minute)
+		l, err := w.change(w.as("chef"), w.link(w.as("ann")), session.LoginTokenChange{Associate: &zoes})
+		must(t, err)
+		issued, err := w.Redeem(w.ctx, l.ID, l.Token, true)
+		must(t, err)
+		moved := w.caller(issued)
+		if got := w.links(moved); moved.Subject != zoeID || len(got) != 0 {
+			t.Errorf("by the identity that moved %s sees %v", moved.Subject, got)
+		}
+		other := w.link(moved)
+		if got := strings.Join(w.links(zoe), " "); got != own.ID || other.Identity == own.Identity {
+			t.Errorf("by her own identity zoe sees %s, want %s", got, own.ID)
+		}
+	})
+}
+
+// TestLoginsThatFailCostTheSame, whatever is wrong, and make no identity.
+func TestLoginsThatFailCostTheSame(t *testing.T) {
+	withLinks(t, func(t *testing.T, w *linkWorld) {
+		for _, c := range [][2]string{{"nobody", right}, {"ann", wrong}, {"bob", right}, {"bob", wrong}} {
+			before := w.hasher.work.Load()
+			issued, err := w.LoginPassword(w.ctx, c[0], auth.NewSecret(c[1]))
+			if auth.AsError(err) == nil || auth.CodeOf(err) != auth.InvalidCredential {
+				t.Errorf("%s: %v", c[0], err)
+			}
+			wantNothing(t, issued)
+			if n := w.hasher.work.Load() - before; n != 1 {
+				t.Errorf("%s cost %d hashes", c[0], n)
+			}
+		}
+		for _, id := range []string{annID, bobID} {
+			if all, err := w.Identities.IdentitiesOf(w.ctx, realm, id); err != nil || len(all) != 0 {
+				t.Errorf("%s has %+v, %v", id, all, err)
+			}
+		}
+	})
+}

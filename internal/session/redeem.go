@@ -124,8 +124,7 @@ func (s *Service) redeemed(ctx context.Context, row store.Session, associate boo
 		return grant{}, refusedRedeem(auth.ReasonSubject)
 	}
 	g := grant{
-		identity: identity, key: store.Key{ID: row.KeyID},
-		tenant: store.Tenant{ID: row.Tenant}, unit: store.Unit{ID: row.Unit}, scopes: row.Scopes,
+		identity: identity, tenant: store.Tenant{ID: row.Tenant}, unit: store.Unit{ID: row.Unit}, scopes: row.Scopes,
 	}
 	if g.account, err = s.enabled(ctx, row.Realm, row.Subject); err != nil {
 		return grant{}, err
