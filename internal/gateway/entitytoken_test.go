@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 	"github.com/gatehouse-auth/gatehouse/internal/gateway"
+	"github.com/gatehouse-auth/gatehouse/internal/session"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -196,5 +197,31 @@ func TestOtherCallsBelowTheBaseAreForwardedWhereTheOptionSaysSo(t *testing.T) {
 	}
 	for _, path := range []string{annPlace + "/", annPlace + "/x", strings.ToUpper(annPlace), strings.Replace(annPlace, "users", "Users", 1)} {
 		wantAnswered(t, w.do(get(path, credentials...)), http.StatusNotFound)
+	}
+}
+
+// TestAnExpiredUserTokenIsToldApart, whichever dialect issued it: its client
+// has to log in again.
+func TestAnExpiredUserTokenIsToldApart(t *testing.T) {
+	for name, life := range map[string]time.Duration{"management": 30 * time.Minute, "timed_login": 20 * time.Second, "oauth2": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, gateway.Config{Logins: []gateway.Login{login(t, "entity_token"), login(t, name)}, InsecureHTTP: true})
+			w.addKey(entityKey, store.Key{Tenant: "t-1"})
+			token := w.logIn(name)
+			ask := func() result {
+				return w.do(get(annPlace, "apikey: "+entityKey, "userid: ann", "token: "+token))
+			}
+			if got := ask(); got.StatusCode != http.StatusNotFound {
+				t.Fatalf("a good user token: %d %s", got.StatusCode, got.body)
+			}
+			w.clock.Add(int64(life))
+			if got := ask(); got.StatusCode != http.StatusUnauthorized || !strings.Contains(got.body, `"userTokenExpired":true`) {
+				t.Errorf("an expired one: %d %s", got.StatusCode, got.body)
+			}
+			w.clock.Add(int64(session.DefaultRemember))
+			if got := ask(); got.StatusCode != http.StatusUnauthorized || strings.Contains(got.body, "userTokenExpired") {
+				t.Errorf("a forgotten one: %d %s", got.StatusCode, got.body)
+			}
+		})
 	}
 }

@@ -50,7 +50,7 @@ func (s *Site) buildLogin(l Login) (login, error) {
 func (l Login) sessions(realm string) session.Config {
 	c := session.Config{
 		Realm: realm, Dialect: l.Kind.Name, TTL: cmp.Or(l.Config.TTL, l.Kind.TTL), Idle: l.Config.Idle,
-		JWT: l.Config.Format == "jwt", Attempts: l.Attempts,
+		JWT: l.Config.Format == "jwt", Attempts: l.Attempts, Remember: session.DefaultRemember,
 	}
 	if l.Kind.Session != nil {
 		l.Kind.Session(l.Config, &c)

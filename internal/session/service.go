@@ -88,6 +88,11 @@ type Bearer struct {
 	Scopes                 auth.Scope
 }
 
+// DefaultRemember is how long an expired token is told apart from an unknown
+// one: long enough for a client that comes back to hear that it has to log in
+// again.
+const DefaultRemember = 10 * time.Minute
+
 // The limits of failed logins.
 var (
 	DefaultAttempts = throttle.Limit{Events: 5, Window: 5 * time.Minute}

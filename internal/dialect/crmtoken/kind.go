@@ -46,7 +46,6 @@ const (
 )
 
 const (
-	defaultRemember = 10 * time.Minute
 	// maxRemember bounds the rows that expired tokens leave in the store:
 	// they are as many as all logins of that time.
 	maxRemember = 24 * time.Hour
@@ -86,7 +85,7 @@ func credentials(cfg dialect.Config) []bearer.Spec {
 // sessions says what tokens are like. cfg holds what was configured and no
 // default: a life that was configured is that of every token.
 func sessions(cfg dialect.Config, s *session.Config) {
-	s.Form, s.Remember = token.UpperHex, cfg.Duration(optRemember, defaultRemember)
+	s.Form, s.Remember = token.UpperHex, cfg.Duration(optRemember, session.DefaultRemember)
 	s.Claims, s.TextDates = claims, !cfg.Flag(optNumbers)
 	if cfg.TTL != 0 {
 		return

@@ -39,6 +39,7 @@ func Kind() dialect.Kind {
 		},
 		Options: options(),
 		Session: func(cfg dialect.Config, s *session.Config) {
+			s.Remember = 0 // an expired token counts as absent
 			s.MaxTTL, s.Overlap = cfg.Duration(optMaxTTL, usualMaxTTL), cfg.Duration(optOverlap, 0)
 		},
 		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {

@@ -35,8 +35,7 @@ const (
 )
 
 const (
-	defaultTTL      = 20 * time.Second
-	defaultRemember = 10 * time.Minute
+	defaultTTL = 20 * time.Second
 	// maxRemember bounds the rows that expired tokens leave in the store:
 	// they are as many as all logins of that time.
 	maxRemember = 24 * time.Hour
@@ -61,7 +60,7 @@ func Kind() dialect.Kind {
 			dialect.Lasting(optRemember, 0, maxRemember),
 		},
 		Session: func(cfg dialect.Config, s *session.Config) {
-			s.Form, s.Remember = token.GUID, cfg.Duration(optRemember, defaultRemember)
+			s.Form, s.Remember = token.GUID, cfg.Duration(optRemember, session.DefaultRemember)
 		},
 		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
 			return New(cfg, s)
