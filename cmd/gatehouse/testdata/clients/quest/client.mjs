@@ -58,6 +58,13 @@ await step('the user and the user token open that API too', async () => {
   assert.equal(username, 'ann')
 })
 
+await step('the other calls about an entity go to that API, with either credential', async () => {
+  const badges = (options) => new Core.Badge(newSdk(options)).getAllBadgesForEntity()
+  assert.equal((await badges()).username, 'ann')
+  assert.equal((await badges({ userId: '', entityAuthenticationToken: await current() })).username, 'ann')
+  await no(() => badges({ userId: '' }))
+})
+
 await step('the token alone, without the key, opens nothing', async () => {
   const token = await current()
   await no(() => asked(newSdk({ userId: '', apiKey: 'not a key', entityAuthenticationToken: token })))
