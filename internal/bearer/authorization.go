@@ -101,11 +101,13 @@ func (s *Spec) scheme(value string) (scheme string, ours bool) {
 	case hasScheme(value, jwtScheme):
 		return jwtScheme, true
 	}
-	return "", value != "" && !strings.ContainsAny(value, " \t")
+	return "", value != "" && !strings.ContainsAny(value, ows)
 }
 
-// trimOWS takes off the white space that may stand around the value of a field
-// (RFC 9110 section 5.6.3).
+// ows is the white space that may stand around the value of a field (RFC 9110
+// section 5.6.3), and what clients write as such.
+const ows = " \t\r\n"
+
 func trimOWS(value string) string {
 	for value != "" && isOWS(value[0]) {
 		value = value[1:]
@@ -116,7 +118,7 @@ func trimOWS(value string) string {
 	return value
 }
 
-func isOWS(c byte) bool { return c == ' ' || c == '\t' }
+func isOWS(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // isJWT reports whether a text has the form of a JWT in its compact
 // serialisation (RFC 7519 section 3): three parts.

@@ -41,7 +41,7 @@ func FuzzHeaders(f *testing.F) {
 		"Authorization: Bearer abc", "Authorization: Basic azE6", "Authorization: Bearer a\nAuthorization: Bearer b",
 		"X-Api-Key: k", "apikey: k\nuserid: u\ntoken: t", "apikey: k\nentity-authentication-token: e", "Authorization: bearer",
 		"authorization: basic azE", "X-Api-Key: k\nx-api-key: l", "Authorization: Digest x\napikey: k", "Authorization: Bearer\x00x",
-		"Authorization: JWT a.b.c", "Authorization: a.b.c", "Authorization: jwt\ta", "Authorization:  a.b.c \t", "Authorization: k1",
+		"Authorization: JWT a.b.c", "Authorization: a.b.c", "Authorization: jwt\ta", "Authorization:  a.b.c \t", "Authorization: k1", "Authorization: 0 \r",
 	} {
 		f.Add(seed)
 	}
