@@ -233,7 +233,7 @@ func TestWhatItRestsOnTakesAnEntityTokenAlong(t *testing.T) {
 		"the account is deleted":           {func(w *entityWorld) error { return w.Accounts.DeleteAccount(w.ctx, realm, annID) }, auth.ReasonUnknown, false},
 		"the account's tokens are revoked": {revokeAllOfAnn, auth.ReasonUnknown, false},
 		"the account is disabled":          {disableAnn, auth.ReasonDisabled, true},
-		"the membership ends":              {func(w *entityWorld) error { return w.Memberships.DeleteMembership(w.ctx, realm, annID, acmeID) }, auth.ReasonTenant, true},
+		"the membership ends":              {func(w *entityWorld) error { return w.Memberships.DeleteMembership(w.ctx, realm, annID, acmeID) }, auth.ReasonUnknown, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newEntityWorld(t, session.Config{Overlap: time.Hour}, inMemoryStore)

@@ -59,7 +59,9 @@ type Accounts interface {
 type Memberships interface {
 	// PutMembership adds or replaces, and records a change of the subject.
 	PutMembership(ctx context.Context, m Membership) error
-	// DeleteMembership is idempotent and records a change of the subject.
+	// DeleteMembership removes the membership with the account's sessions in
+	// the tenant, so that none is good again where the account comes back, and
+	// records a change of the subject. Idempotent.
 	DeleteMembership(ctx context.Context, realm, account, tenant string) error
 	// MembershipsOf lists those of an account, in the order of tenant id.
 	MembershipsOf(ctx context.Context, realm, account string) ([]Membership, error)

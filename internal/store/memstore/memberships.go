@@ -28,7 +28,9 @@ func (m *memory) PutMembership(ctx context.Context, row store.Membership) error 
 
 func (m *memory) DeleteMembership(ctx context.Context, realm, account, tenant string) error {
 	return m.write(ctx, func() ([]store.Change, error) {
-		delete(m.realm(realm).memberships, membershipID{account, tenant})
+		r := m.realm(realm)
+		delete(r.memberships, membershipID{account, tenant})
+		r.dropSessions(func(s store.Session) bool { return s.Subject == account && s.Tenant == tenant && tenant != "" })
 		return subjectChanged(realm, account), nil
 	})
 }

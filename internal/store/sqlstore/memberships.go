@@ -10,6 +10,7 @@ const (
 	putMembership = `INSERT INTO memberships (realm, account, tenant, unit, roles) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (realm, account, tenant) DO UPDATE SET unit = excluded.unit, roles = excluded.roles`
 	deleteMembership = `DELETE FROM memberships WHERE realm = ? AND account = ? AND tenant = ?`
+	deleteTheirs     = `DELETE FROM sessions WHERE realm = ? AND subject <> '' AND subject = ? AND tenant <> '' AND tenant = ?`
 	membershipsOf    = `SELECT realm, account, tenant, unit, roles FROM memberships
 		WHERE realm = ? AND account = ? ORDER BY tenant`
 )
@@ -32,8 +33,10 @@ func (d *database) PutMembership(ctx context.Context, m store.Membership) error 
 // DeleteMembership implements [store.Memberships].
 func (d *database) DeleteMembership(ctx context.Context, realm, account, tenant string) error {
 	return d.writeWhole(ctx, "delete_membership", func(t *tx) error {
-		if _, err := t.exec(deleteMembership, realm, account, tenant); err != nil {
-			return err
+		for _, query := range []string{deleteMembership, deleteTheirs} {
+			if _, err := t.exec(query, realm, account, tenant); err != nil {
+				return err
+			}
 		}
 		return t.record(realm, store.SubjectChanged, account)
 	})

@@ -14,6 +14,7 @@ func Cascades(t *testing.T, b Backend) {
 		{"with an account go its memberships, identities, identifiers, keys, sessions and those of its keys", cascadeAccount},
 		{"with a tenant go its units, memberships, keys, its sessions and those of its keys", cascadeTenant},
 		{"with a unit go the sessions of the unit", cascadeUnit},
+		{"with a membership go the sessions of the account in the tenant", cascadeMembership},
 		{"an account that comes back has nothing of the old one", cascadeAnew},
 		{"nothing of an account outlives it when it is deleted at once with what is added", cascadeRace},
 	})
@@ -178,6 +179,22 @@ func cascadeUnit(t *testing.T, f *fixture) {
 	}
 	h.membership.Unit = "" // it has no default unit then
 	want(t, f.memberships(t, h.account.ID), []store.Membership{h.membership})
+	f.untouched(t, neighbour)
+}
+
+func cascadeMembership(t *testing.T, f *fixture) {
+	h, neighbour := f.household(t, "ana"), f.household(t, "bo")
+	member, abroad := session(f.clock, "member"), session(f.clock, "member abroad")
+	member.Subject, member.Tenant = h.account.ID, h.tenant.ID
+	abroad.Subject, abroad.Tenant = h.account.ID, neighbour.tenant.ID
+	f.insertSessions(t, member, abroad)
+	changes := []store.Change{{Realm: home, Kind: store.SubjectChanged, ID: h.account.ID}}
+	f.records(t, changes, func() { ok(t, f.Memberships.DeleteMembership(t.Context(), home, h.account.ID, h.tenant.ID)) })
+	ok(t, f.Memberships.PutMembership(t.Context(), h.membership))
+	f.lacks(t, member)
+	f.holds(t, abroad)
+	ok(t, f.Memberships.DeleteMembership(t.Context(), home, h.account.ID, ""))
+	f.untouched(t, h)
 	f.untouched(t, neighbour)
 }
 
