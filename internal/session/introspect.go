@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // Introspection is what a client may know of a token (RFC 7662 section 2.2).
@@ -70,9 +71,12 @@ func (s *Service) RevokeToken(ctx context.Context, c Client, text auth.Secret) e
 }
 
 // owned returns the row of a token of the client's subject; [auth.NotFound]
-// for every other text.
+// for every other text. A GUID is found in either case: guards take it so.
 func (s *Service) owned(ctx context.Context, c Client, text auth.Secret) (store.Session, error) {
 	row, err := s.Store.Sessions.Session(ctx, s.cfg.Realm, store.SessionRef{Digest: auth.DigestOf(text.Reveal())})
+	if guid, ok := token.ParseGUID(text.Reveal()); ok && guid != text.Reveal() && auth.IsNotFound(err) {
+		row, err = s.Store.Sessions.Session(ctx, s.cfg.Realm, store.SessionRef{Digest: auth.DigestOf(guid)})
+	}
 	if err == nil && row.Subject != c.subject() {
 		return store.Session{}, auth.Fail(auth.NotFound, "", nil)
 	}

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -164,4 +165,18 @@ func TestAUsedRefreshTokenStillEndsItsFamily(t *testing.T) {
 	}
 	must(t, w.RevokeToken(w.ctx, w.ann(), first.Refresh.Token))
 	w.wantDead(first.Access.Token, second.Access.Token)
+}
+
+// TestAGUIDIsFoundInEitherCase: a guard takes it in either, so a revocation
+// that did not find one would leave it good.
+func TestAGUIDIsFoundInEitherCase(t *testing.T) {
+	w := newClientWorld(t, usual)
+	guid := "a45a039c-eb31-46f1-9ece-88aa5ccfe22c"
+	w.plant(func(s *store.Session) { s.Dialect, s.Digest = "timed_login", auth.DigestOf(guid) })
+	upper := auth.NewSecret(strings.ToUpper(guid))
+	if i, err := w.Introspect(w.ctx, w.ann(), upper); err != nil || !i.Active {
+		t.Errorf("%+v, %v", i, err)
+	}
+	must(t, w.RevokeToken(w.ctx, w.ann(), upper))
+	w.wantDead(auth.NewSecret(guid))
 }
