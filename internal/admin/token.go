@@ -93,13 +93,18 @@ func (a *Admin) Live(row store.Session) bool {
 	return a.Now().Before(authn.End(row)) && row.Retired.IsZero()
 }
 
-// RevokeToken withdraws a token, named by its accessor.
+// RevokeToken withdraws a token, named by its accessor; with a refresh token
+// and an entity token go those that were refreshed from one another with it.
 func (a *Admin) RevokeToken(ctx context.Context, accessor string) (store.Session, error) {
 	row, err := a.Token(ctx, accessor)
 	if err != nil {
 		return row, err
 	}
-	_, err = a.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{ID: row.ID})
+	match := store.SessionMatch{ID: row.ID}
+	if row.Family != "" && (row.Kind == store.RefreshToken || row.Kind == store.EntityToken) {
+		match = store.SessionMatch{Family: row.Family, Dialect: row.Dialect}
+	}
+	_, err = a.Store.Sessions.RevokeSessions(ctx, a.Realm, match)
 	return row, err
 }
 

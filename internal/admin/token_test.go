@@ -163,3 +163,27 @@ func TestARevokedTokenIsGone(t *testing.T) {
 	_, err = other.RevokeToken(t.Context(), row.ID)
 	d.fails(err, auth.NotFound, "")
 }
+
+func TestWithARefreshTokenGoesItsFamily(t *testing.T) {
+	for kind, gone := range map[store.SessionKind]int{store.RefreshToken: 2, store.EntityToken: 2, store.AccessToken: 1, store.OneTimeToken: 1} {
+		t.Run(string(kind), func(t *testing.T) {
+			d := newDesk(t)
+			row := func(id string, kind store.SessionKind, family string) {
+				d.must(d.Store.Sessions.InsertSession(t.Context(), store.Session{
+					ID: id, Realm: "default", Digest: auth.DigestOf(id), Kind: kind, Dialect: "oauth2", Family: family,
+					Expires: d.now.Add(time.Hour), Keep: d.now.Add(time.Hour),
+				}))
+			}
+			row("revoked", kind, "f")
+			row("relative", store.AccessToken, "f")
+			row("stranger", kind, "g")
+			_, err := d.RevokeToken(t.Context(), "revoked")
+			d.must(err)
+			left, _, err := d.Store.Sessions.FindSessions(t.Context(), "default", store.SessionQuery{})
+			d.must(err)
+			if len(left) != 3-gone {
+				t.Errorf("%d of 3 are left, want %d", len(left), 3-gone)
+			}
+		})
+	}
+}
