@@ -47,13 +47,13 @@ func (c Client) username() string {
 //
 // An unknown id, a wrong secret, a key that is revoked or expired, a disabled
 // account and an address off the allow-list are all [auth.InvalidCredential],
-// after the same look-ups. Failures count per address and per id, apart from
-// those of the account: ids are no secret, and whoever guesses at one should
-// not keep its owner from logging in elsewhere.
+// after the same look-ups. Failures count for the address and for the id from
+// that address, apart from those of the account: ids are small numbers and no
+// secret, and whoever guesses at one should not keep its owner out.
 func (s *Service) Client(ctx context.Context, id string, spellings ...auth.Secret) (Client, error) {
 	c, err := s.applicant(ctx, id)
 	if err == nil {
-		err = s.attemptOn(ctx, s.clientKey(c), (*throttle.Attempt).Succeed, func() error { return s.verifyClient(ctx, c, spellings) })
+		err = s.attemptOn(ctx, s.clientKey(ctx, c), (*throttle.Attempt).Succeed, func() error { return s.verifyClient(ctx, c, spellings) })
 	}
 	if err == nil {
 		err = s.enterTenant(ctx, &c)
@@ -90,11 +90,12 @@ func (s *Service) applicant(ctx context.Context, id string) (Client, error) {
 	return c, err
 }
 
-func (s *Service) clientKey(c Client) throttle.Key {
-	if c.key.ID != 0 {
-		return throttle.Key{Name: "client " + s.cfg.Realm + " " + c.ID, Known: true}
+func (s *Service) clientKey(ctx context.Context, c Client) throttle.Key {
+	id := c.ID
+	if c.key.ID == 0 {
+		id = auth.DigestOf(id).String() // as long as a caller likes
 	}
-	return throttle.Key{Name: "client " + s.cfg.Realm + " " + auth.DigestOf(c.ID).String()}
+	return throttle.Key{Name: "client " + s.cfg.Realm + " " + throttle.AddressKey(Address(ctx)) + " " + id, Known: c.key.ID != 0}
 }
 
 func (s *Service) verifyClient(ctx context.Context, c Client, spellings []auth.Secret) error {

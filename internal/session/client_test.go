@@ -142,6 +142,10 @@ func TestFailuresOfAClientCountByItsIDOnly(t *testing.T) {
 	_, err := w.Client(w.ctx, w.annClient, auth.NewSecret(clientSecret))
 	wantThrottled(t, err, 5*time.Minute)
 	w.as(w.annClient2, clientSecret2)
+	elsewhere := session.WithAddress(w.ctx, netip.MustParseAddr("203.0.113.9"))
+	if _, err := w.Client(elsewhere, w.annClient, auth.NewSecret(clientSecret)); err != nil {
+		t.Errorf("who guesses at an id keeps its owner out: %v", err)
+	}
 	w.pass(5*time.Minute + time.Second)
 	w.ann()
 }
