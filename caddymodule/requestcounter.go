@@ -15,7 +15,7 @@ const otherLabel = "other"
 var reasonLabels = func() []auth.Reason {
 	labels := []auth.Reason{
 		"",
-		auth.ReasonUnknown, auth.ReasonExpired, auth.ReasonRevoked, auth.ReasonDisabled, auth.ReasonPassword,
+		auth.ReasonUnknown, auth.ReasonExpired, auth.ReasonRevoked, auth.ReasonReplayed, auth.ReasonDisabled, auth.ReasonPassword,
 		auth.ReasonSignature, auth.ReasonMismatch, auth.ReasonAmbiguous, auth.ReasonDuplicate, auth.ReasonForm,
 		auth.ReasonTooLarge, auth.ReasonMediaType, auth.ReasonPath, auth.ReasonMethod, auth.ReasonAddress,
 		auth.ReasonRole, auth.ReasonScope, auth.ReasonPermission, auth.ReasonTenant, auth.ReasonSubject,
