@@ -8,6 +8,7 @@
 package dialect
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"time"
@@ -62,8 +63,8 @@ type Kind struct {
 	// Yields lists the pairs where a bad credential of the first kind counts
 	// as absent beside a good one of the second.
 	Yields [][2]auth.CredentialKind
-	// Shared says which of the shared options it can honour, with the reason
-	// for each that it cannot: an option in the map is refused.
+	// Refused are the shared options that it cannot honour, each with the
+	// reason; it completes a sentence that says which option is refused.
 	Refused map[string]string
 	// Options are its own.
 	Options []Option
@@ -78,7 +79,8 @@ type Kind struct {
 	// TokenPaths lists the paths below which a segment may be a token itself,
 	// for those who redact logs; nil where there are none.
 	TokenPaths func(Config) []string
-	// New builds it. cfg has passed Check.
+	// New builds it. Each option of cfg has passed its check; what they say
+	// together is for New to check.
 	New func(cfg Config, s *session.Service) (Dialect, error)
 }
 
@@ -108,6 +110,14 @@ type Config struct {
 	OpenAPI string
 	// Options are the dialect's own, by name, with their arguments.
 	Options map[string][]string
+}
+
+// CheckBase refuses a base path that would take the whole site.
+func (c Config) CheckBase() error {
+	if c.Base == "" || c.Base == "/" {
+		return errors.New("the base path must not be the root of the site")
+	}
+	return nil
 }
 
 // DefaultMaxBody bounds a login body where nothing else is configured. It

@@ -3,10 +3,8 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -142,12 +140,10 @@ func malformedStatus(reason auth.Reason) int {
 	}
 }
 
-// SetRetryAfter says when to come back, in whole seconds of at least one,
-// where that helps.
+// SetRetryAfter says when to come back, where that helps.
 func SetRetryAfter(h http.Header, e *auth.Error) {
 	if e.Code != auth.Throttled && e.Code != auth.Unavailable {
 		return
 	}
-	seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
-	h.Set("Retry-After", strconv.Itoa(seconds))
+	h.Set("Retry-After", dialect.RetryAfter(e.RetryAfter))
 }

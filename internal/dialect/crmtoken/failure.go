@@ -200,7 +200,7 @@ func (f failure) write(w http.ResponseWriter, statuses bool) {
 		w.Header().Set("WWW-Authenticate", f.challenge)
 	}
 	if f.retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.FormatInt(int64((f.retryAfter+time.Second-1)/time.Second), 10))
+		w.Header().Set("Retry-After", dialect.RetryAfter(f.retryAfter))
 	}
 	write(w, code, answer{Status: status{Code: f.code, Message: &f.message, Description: &f.description}})
 }

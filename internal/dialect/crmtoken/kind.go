@@ -45,11 +45,9 @@ const (
 	idleTTL = 30 * 24 * time.Hour
 )
 
-const (
-	// maxRemember bounds the rows that expired tokens leave in the store:
-	// they are as many as all logins of that time.
-	maxRemember = 24 * time.Hour
-)
+// maxRemember bounds the rows that expired tokens leave in the store: they are
+// as many as all logins of that time.
+const maxRemember = 24 * time.Hour
 
 // Kind describes the dialect.
 func Kind() dialect.Kind {
@@ -122,10 +120,11 @@ type Service interface {
 // New returns the dialect at cfg.Base. It refuses options that contradict each
 // other.
 func New(cfg dialect.Config, s Service) (*Dialect, error) {
+	if err := cfg.CheckBase(); err != nil {
+		return nil, err
+	}
 	jwt := cfg.Format == "jwt"
 	switch {
-	case cfg.Base == "" || cfg.Base == "/":
-		return nil, errors.New("the base path must not be the root of the site")
 	case jwt && cfg.Idle != 0:
 		return nil, errors.New("idle and format jwt contradict each other: a JWT says itself when it ends")
 	case !jwt && cfg.Flag(optNumbers):

@@ -9,7 +9,6 @@ package entitytoken
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -63,8 +62,8 @@ type Service interface {
 // checks; its origins, and what lives hold against each other, are checked
 // here.
 func New(cfg dialect.Config, s Service) (*Dialect, error) {
-	if cfg.Base == "" || cfg.Base == "/" {
-		return nil, errors.New("the base path must not be the root of the site")
+	if err := cfg.CheckBase(); err != nil {
+		return nil, err
 	}
 	if longest := cfg.Duration(optMaxTTL, usualMaxTTL); cfg.TTL > longest {
 		return nil, fmt.Errorf("ttl %v is longer than %s, which is %v", cfg.TTL, optMaxTTL, longest)

@@ -3,10 +3,8 @@ package entitytoken
 import (
 	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -60,7 +58,7 @@ func (p problem) write(w http.ResponseWriter) {
 		w.Header().Set("WWW-Authenticate", p.challenge)
 	}
 	if p.retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+		w.Header().Set("Retry-After", dialect.RetryAfter(p.retryAfter))
 	}
 	body := answer{Error: p.message, UserTokenExpired: p.expired, LoginAgain: p.expired}
 	if p.expired {
@@ -132,11 +130,7 @@ func malformed(e *auth.Error) problem {
 // wrong says what cannot be read. No part of it was sent by the client.
 func wrong(e *auth.Error) string {
 	if fields, ok := errors.AsType[dialect.FieldErrors](e); ok {
-		texts := make([]string, len(fields))
-		for i, f := range fields {
-			texts[i] = f.Field + " " + f.Problem
-		}
-		return strings.Join(texts, "; ") + "."
+		return fields.Error() + "."
 	}
 	if syntax, ok := errors.AsType[*dialect.SyntaxError](e); ok {
 		return "The body is not the JSON that is wanted, at byte " + strconv.Itoa(syntax.Offset) + ": " + syntax.Problem + "."

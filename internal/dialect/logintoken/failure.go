@@ -2,10 +2,7 @@ package logintoken
 
 import (
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
@@ -129,13 +126,8 @@ func (a *api) Refuse(w http.ResponseWriter, _ *http.Request, refusal dialect.Ref
 // browsers answer one with a window of their own.
 func (a *api) fail(w http.ResponseWriter, err error) {
 	if e := auth.AsError(err); e.Code == auth.Throttled || e.Code == auth.Unavailable {
-		w.Header().Set("Retry-After", retryAfter(e.RetryAfter))
+		w.Header().Set("Retry-After", dialect.RetryAfter(e.RetryAfter))
 	}
 	p := judge(err)
 	write(w, p.Code, p)
-}
-
-// retryAfter returns whole seconds, rounded up, at least one.
-func retryAfter(d time.Duration) string {
-	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
 }

@@ -2,7 +2,6 @@ package logintoken
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -47,6 +46,9 @@ type api struct {
 // New returns the dialect for one login block. cfg's options have passed
 // their checks; what they say together is checked here.
 func New(cfg dialect.Config, s Service) (dialect.Dialect, error) {
+	if err := cfg.CheckBase(); err != nil {
+		return nil, err
+	}
 	cors, err := dialect.NewCORS(cfg.CORS, "Authorization", "Content-Type")
 	if err != nil {
 		return nil, err
@@ -80,9 +82,6 @@ func siblingPath(cfg dialect.Config, option string) string {
 
 // checkPaths refuses paths of which one would answer for another.
 func (a *api) checkPaths() error {
-	if a.base == "" || a.base == "/" {
-		return errors.New("the base path must not be the root of the site")
-	}
 	routes := a.Routes()
 	for i, r := range routes {
 		if n := slices.IndexFunc(routes[:i], r.Overlaps); n >= 0 {

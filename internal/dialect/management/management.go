@@ -42,8 +42,11 @@ type api struct {
 }
 
 // New returns the dialect for one login block. cfg's options have passed
-// their checks; its origins are checked here.
+// their checks; its base path and origins are checked here.
 func New(cfg dialect.Config, s Service) (dialect.Dialect, error) {
+	if err := cfg.CheckBase(); err != nil {
+		return nil, err
+	}
 	specs := credentials(cfg)
 	cors, err := dialect.NewCORS(cfg.CORS, "Authorization", "Content-Type", specs[1].Name)
 	if err != nil {

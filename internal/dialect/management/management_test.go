@@ -202,13 +202,13 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestBadOriginsAreRefusedAtTheStart(t *testing.T) {
-	if _, err := New(dialect.Config{CORS: []string{"null"}}, newFake(t, "")); err == nil {
+	if _, err := New(dialect.Config{Base: Kind().Base, CORS: []string{"null"}}, newFake(t, "")); err == nil {
 		t.Error("the origin null passed")
 	}
 }
 
 func TestTraceIDsDiffer(t *testing.T) {
-	d, err := New(dialect.Config{}, newFake(t, ""))
+	d, err := New(dialect.Config{Base: Kind().Base}, newFake(t, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

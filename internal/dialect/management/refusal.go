@@ -2,16 +2,11 @@ package management
 
 import (
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 )
-
-// patience is how long a caller should wait where nobody said how long.
-const patience = time.Second
 
 // verdict is the status and the message of a failure.
 type verdict struct {
@@ -85,15 +80,7 @@ func enveloped(w http.ResponseWriter, r *http.Request, in shape, e *auth.Error, 
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	if v.status == http.StatusTooManyRequests || v.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", retryAfter(e.RetryAfter))
+		w.Header().Set("Retry-After", dialect.RetryAfter(e.RetryAfter))
 	}
 	write(w, r, v.status, in(envelope{Code: v.status, Message: v.message}))
-}
-
-// retryAfter returns whole seconds, rounded up, at least one.
-func retryAfter(d time.Duration) string {
-	if d <= 0 {
-		d = patience
-	}
-	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }

@@ -2,6 +2,7 @@ package oauth2
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -59,7 +60,7 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		d.fail(w, r, atRequest, auth.Fail(auth.NotFound, auth.ReasonPath, nil))
 	case d.cors.Answer(w, r, c.methods...):
-	case !c.serves(r.Method):
+	case !slices.Contains(c.methods, r.Method):
 		w.Header().Set("Allow", strings.Join(c.methods, ", "))
 		d.fail(w, r, atRequest, auth.Fail(auth.Malformed, auth.ReasonMethod, nil))
 	case r.Method == http.MethodPost && dialect.EarlyData(r):
@@ -67,13 +68,4 @@ func (d *Dialect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		c.serve(w, r)
 	}
-}
-
-func (c call) serves(method string) bool {
-	for _, m := range c.methods {
-		if m == method {
-			return true
-		}
-	}
-	return false
 }

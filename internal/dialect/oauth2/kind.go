@@ -11,7 +11,6 @@ package oauth2
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -123,8 +122,8 @@ type Service interface {
 // the whole site, lives that do not fit together, and options that contradict
 // each other.
 func New(cfg dialect.Config, s Service) (*Dialect, error) {
-	if cfg.Base == "" || cfg.Base == "/" {
-		return nil, errors.New("the base path must not be the root of the site")
+	if err := cfg.CheckBase(); err != nil {
+		return nil, err
 	}
 	if err := checkTogether(cfg); err != nil {
 		return nil, err

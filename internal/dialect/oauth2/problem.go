@@ -2,10 +2,10 @@ package oauth2
 
 import (
 	"encoding/json"
-	"math"
 	"net/http"
-	"strconv"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 )
 
 // The errors of RFC 6749 sections 4.1.2.1 and 5.2 and of RFC 6750 section 3.1,
@@ -45,7 +45,7 @@ type errorResponse struct {
 
 func (p problem) write(w http.ResponseWriter) {
 	if p.retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+		w.Header().Set("Retry-After", dialect.RetryAfter(p.retryAfter))
 	}
 	if p.challenge != "" {
 		w.Header().Set("WWW-Authenticate", p.challenge)

@@ -6,10 +6,11 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect/table"
+	"github.com/gatehouse-auth/gatehouse/internal/session"
 )
 
-// shared are the options of contracts/README.md that every dialect shares; a
-// dialect may refuse one and may not take its name.
+// shared are the options that all dialects share; one may refuse an option of
+// these and may not take its name.
 var shared = []string{"ttl", "idle", "format", "max_body", "cors", "attempts", "openapi"}
 
 func TestKinds(t *testing.T) {
@@ -24,6 +25,13 @@ func TestKinds(t *testing.T) {
 				t.Errorf("base %q, ttl %s or a function is missing", k.Base, k.TTL)
 			}
 			checkOptions(t, k)
+		})
+		t.Run(k.Name+" takes no whole site", func(t *testing.T) {
+			for _, base := range []string{"", "/"} {
+				if _, err := k.New(dialect.Config{Base: base}, session.New(&session.Deps{}, session.Config{})); err == nil {
+					t.Errorf("the base path %q passed", base)
+				}
+			}
 		})
 		t.Run(k.Name+" is found by its name", func(t *testing.T) {
 			if found, ok := table.Lookup(k.Name); !ok || found.Base != k.Base {

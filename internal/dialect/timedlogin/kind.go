@@ -9,7 +9,6 @@ package timedlogin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -84,8 +83,8 @@ type Service interface {
 // the whole site, and a life that ExpireInSec, an int of whole seconds, cannot
 // say.
 func New(cfg dialect.Config, s Service) (*Dialect, error) {
-	if cfg.Base == "" || cfg.Base == "/" {
-		return nil, errors.New("the base path must not be the root of the site")
+	if err := cfg.CheckBase(); err != nil {
+		return nil, err
 	}
 	if ttl := cfg.TTL; ttl != 0 && (ttl < time.Second || ttl%time.Second != 0 || ttl > math.MaxInt32*time.Second) {
 		return nil, fmt.Errorf("ttl %v is not a number of whole seconds that fits into 32 bits", ttl)

@@ -2,10 +2,10 @@ package timedlogin
 
 import (
 	"encoding/xml"
-	"math"
 	"net/http"
-	"strconv"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 )
 
 // The error numbers of the contract.
@@ -78,7 +78,7 @@ type plainError struct {
 // write answers with p in the media type out.
 func (p problem) write(w http.ResponseWriter, out string) {
 	if p.retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+		w.Header().Set("Retry-After", dialect.RetryAfter(p.retryAfter))
 	}
 	if p.code == 0 {
 		write(w, p.status, out, plainError{Message: p.message})
