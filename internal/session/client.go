@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -125,7 +124,7 @@ func (s *Service) enterTenant(ctx context.Context, c *Client) error {
 	if c.key.Account == "" || c.key.Tenant == "" {
 		return nil
 	}
-	m, ok, err := s.member(ctx, c.key.Account, c.key.Tenant)
+	m, ok, err := s.membership(ctx, c.key.Account, c.key.Tenant)
 	if err != nil {
 		return err
 	}
@@ -134,16 +133,6 @@ func (s *Service) enterTenant(ctx context.Context, c *Client) error {
 	}
 	c.member = m
 	return nil
-}
-
-// member returns the account in a tenant, false where it is not of it.
-func (s *Service) member(ctx context.Context, account, tenant string) (store.Membership, bool, error) {
-	all, err := s.Store.Memberships.MembershipsOf(ctx, s.cfg.Realm, account)
-	i := slices.IndexFunc(all, func(m store.Membership) bool { return m.Tenant == tenant })
-	if err != nil || i < 0 {
-		return store.Membership{}, false, err
-	}
-	return all[i], true, nil
 }
 
 // event returns an event about the client.

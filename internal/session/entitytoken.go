@@ -74,7 +74,7 @@ func (s *Service) DeleteEntityToken(ctx context.Context, p Place) error {
 // entityRow returns the live row of a place.
 func (s *Service) entityRow(ctx context.Context, p Place) (store.Session, error) {
 	row, err := s.Store.Sessions.Session(ctx, s.cfg.Realm, store.SessionRef{Slot: p.slot()})
-	if err == nil && !s.Now().Before(row.Expires) {
+	if err == nil && s.ended(row) {
 		return store.Session{}, auth.Fail(auth.NotFound, auth.ReasonExpired, nil)
 	}
 	return row, err

@@ -20,10 +20,6 @@ type Place struct {
 // without spaces, so the parts cannot be taken for others.
 func (p Place) slot() string { return "entity " + p.Tenant + " " + p.Account }
 
-// entityAdmin is the role, of an account or of a membership, whose owner may
-// have the tokens of all users of an entity.
-const entityAdmin = "admin"
-
 // EntityPlace verifies a caller who brings an API key and a user token, and
 // returns the place of a user in an entity if the caller may have its token.
 // Entity and user are ids or names.
@@ -36,8 +32,9 @@ const entityAdmin = "admin"
 //
 // [auth.InvalidCredential] for a caller that is not genuine; with
 // [auth.ReasonExpired] one whose user token has expired or, then with
-// [auth.ErrKey] inside, whose key has. [auth.InsufficientScope] for one who may not: an entity
-// that does not exist reads as one that the caller is no member of.
+// [auth.ErrKey] inside, whose key has. [auth.InsufficientScope] for one who may
+// not: an entity that does not exist reads as one that the caller is no member
+// of.
 // [auth.NotFound] for a user who is no member, which only an admin is told.
 func (s *Service) EntityPlace(ctx context.Context, c bearer.Credential, entity, user string) (Place, error) {
 	by, err := s.entityCaller(ctx, c)
@@ -109,7 +106,7 @@ func (s *Service) adminOf(ctx context.Context, by *auth.Principal, tenant string
 	if err != nil {
 		return err
 	}
-	admin := by.HasRole(entityAdmin) || member && slices.Contains(own.Roles, entityAdmin)
+	admin := by.HasRole(adminRole) || member && slices.Contains(own.Roles, adminRole)
 	if !admin {
 		return auth.Fail(auth.InsufficientScope, auth.ReasonSubject, nil)
 	}

@@ -58,7 +58,7 @@ func (s *Service) Introspect(ctx context.Context, c Client, text auth.Secret) (I
 // along (RFC 7009 section 2.1). Any other text is left alone without error.
 func (s *Service) RevokeToken(ctx context.Context, c Client, text auth.Secret) error {
 	row, err := s.owned(ctx, c, text)
-	if auth.IsNotFound(err) || (err == nil && !s.Now().Before(row.Expires)) {
+	if auth.IsNotFound(err) || (err == nil && s.ended(row)) {
 		return nil
 	}
 	if err != nil {
@@ -67,7 +67,8 @@ func (s *Service) RevokeToken(ctx context.Context, c Client, text auth.Secret) e
 	if row.Kind == store.RefreshToken {
 		return s.revokeFamily(ctx, row)
 	}
-	return s.revoke(ctx, row, store.SessionMatch{ID: row.ID})
+	_, err = s.revoke(ctx, row, store.SessionMatch{ID: row.ID})
+	return err
 }
 
 // owned returns the row of a token of the client's subject; [auth.NotFound]
@@ -116,7 +117,7 @@ func (s *Service) stillInTenant(ctx context.Context, c Client, tenant string) (b
 	if tenant == "" || c.key.Account == "" {
 		return true, nil
 	}
-	_, ok, err := s.member(ctx, c.key.Account, tenant)
+	_, ok, err := s.membership(ctx, c.key.Account, tenant)
 	return ok, err
 }
 
@@ -129,15 +130,6 @@ func (s *Service) endFamily(ctx context.Context, row store.Session) error {
 }
 
 func (s *Service) revokeFamily(ctx context.Context, row store.Session) error {
-	return s.revoke(ctx, row, store.SessionMatch{Family: row.Family})
-}
-
-// revoke removes what m matches and tells the log of row.
-func (s *Service) revoke(ctx context.Context, row store.Session, m store.SessionMatch) error {
-	n, err := s.Store.Sessions.RevokeSessions(ctx, row.Realm, m)
-	if err != nil || n == 0 { // 0 where another call was faster: it has told the log
-		return err
-	}
-	s.audit(ctx, auth.Event{Kind: auth.RevocationEvent, OK: true, Subject: row.Subject, TokenID: row.ID, KeyID: row.KeyID})
-	return nil
+	_, err := s.revoke(ctx, row, store.SessionMatch{Family: row.Family})
+	return err
 }

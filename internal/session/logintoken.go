@@ -23,9 +23,6 @@ type LoginToken struct {
 	Created, Updated, Expires time.Time
 }
 
-// AdminRole is the role whose holders see and change the login tokens of all.
-const AdminRole = "admin"
-
 const (
 	// loginTokenKept is how long a login token is kept after it has expired,
 	// so that it is told apart from one that never was.
@@ -97,12 +94,12 @@ func loginTokenFamily(p *auth.Principal) string {
 
 // LoginTokens returns the page of login tokens that q selects of those that
 // the caller may see, and how many those are in all. A caller sees the login
-// tokens of their own identity, and with the role [AdminRole] all; through a
+// tokens of their own identity, and with the role admin all; through a
 // limited key only those that were obtained with it. Expired ones are among
 // them for a day.
 func (s *Service) LoginTokens(ctx context.Context, p *auth.Principal, q Query) ([]LoginToken, int, error) {
 	var err error
-	if q.Where, err = s.visibleLoginTokens(ctx, p, q.Where, AdminRole); err != nil {
+	if q.Where, err = s.visibleLoginTokens(ctx, p, q.Where, adminRole); err != nil {
 		return nil, 0, err
 	}
 	rows, total, err := s.Store.Sessions.FindSessions(ctx, s.cfg.Realm, q)
@@ -166,7 +163,7 @@ func (s *Service) RemoveLoginTokens(ctx context.Context, p *auth.Principal, q Qu
 	}
 	removed := make([]store.Session, 0, len(rows))
 	for _, row := range rows {
-		ok, err := s.removeLoginToken(ctx, row)
+		ok, err := s.revoke(ctx, row, store.SessionMatch{ID: row.ID})
 		if err != nil {
 			return nil, err
 		}
@@ -177,21 +174,11 @@ func (s *Service) RemoveLoginTokens(ctx context.Context, p *auth.Principal, q Qu
 	return s.showLoginTokens(removed)
 }
 
-// removeLoginToken reports whether it was this call that removed the row.
-func (s *Service) removeLoginToken(ctx context.Context, row store.Session) (bool, error) {
-	n, err := s.Store.Sessions.RevokeSessions(ctx, row.Realm, store.SessionMatch{ID: row.ID})
-	if err != nil || n == 0 {
-		return false, err
-	}
-	s.audit(ctx, auth.Event{Kind: auth.RevocationEvent, OK: true, Subject: row.Subject, TokenID: row.ID, KeyID: row.KeyID})
-	return true, nil
-}
-
 // selectLoginTokens returns the rows that one call is to change or remove:
 // those that q selects, where it names no end at most as many as a store
 // returns at once. More is [auth.Malformed] with [auth.ReasonTooLarge].
 func (s *Service) selectLoginTokens(ctx context.Context, p *auth.Principal, q Query) ([]store.Session, error) {
-	everyone := AdminRole
+	everyone := adminRole
 	if q.Where.Op == "" && len(q.Where.All) == 0 && len(q.Where.Any) == 0 {
 		everyone = "" // no filter at all: an oversight must not reach everyone
 	}

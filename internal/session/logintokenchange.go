@@ -87,10 +87,8 @@ func (s *Service) ChangeLoginTokens(ctx context.Context, p *auth.Principal, q Qu
 
 func loginTokenID(id string) Filter { return Filter{Field: FieldID, Op: Equal, Values: []any{id}} }
 
-func (s *Service) ended(row store.Session) bool { return !s.Now().Before(row.Expires) }
-
-// changeableLoginTokens returns the rows that q selects, if the caller may make the
-// change at all and it is right for each row that has not expired.
+// changeableLoginTokens returns the rows that q selects, if the caller may make
+// the change at all and it is right for each row that has not expired.
 func (s *Service) changeableLoginTokens(ctx context.Context, p *auth.Principal, q Query, c LoginTokenChange) ([]store.Session, error) {
 	if c.Associate != nil {
 		if err := s.checkAssociate(ctx, p, *c.Associate); err != nil {
@@ -114,7 +112,7 @@ func (s *Service) checkAssociate(ctx context.Context, p *auth.Principal, account
 	if account == "" || account == p.Subject {
 		return nil
 	}
-	if !p.HasRole(AdminRole) || limited(p) {
+	if !p.HasRole(adminRole) || limited(p) {
 		return auth.Fail(auth.InsufficientScope, auth.ReasonSubject, nil)
 	}
 	_, err := s.own(ctx, p.Realm, account)

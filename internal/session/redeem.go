@@ -43,18 +43,10 @@ func (s *Service) tryRedeem(ctx context.Context, id string, text auth.Secret, as
 	if err != nil && auth.CodeOf(err) == auth.Conflict {
 		err = refusedRedeem(auth.ReasonUnknown)
 	}
-	return row, issued, absentRefused(err)
+	return row, issued, unknown(err)
 }
 
 func refusedRedeem(reason auth.Reason) error { return auth.Fail(auth.InvalidCredential, reason, nil) }
-
-// absentRefused makes [auth.NotFound] the refusal of the token that led there.
-func absentRefused(err error) error {
-	if auth.IsNotFound(err) {
-		return refusedRedeem(auth.ReasonUnknown)
-	}
-	return err
-}
 
 // redeemable returns the row of a login token that can still be traded. One
 // that has expired is removed.
@@ -70,7 +62,7 @@ func (s *Service) redeemable(ctx context.Context, id string, text auth.Secret) (
 	}
 	row, err := s.Store.Sessions.Session(ctx, s.cfg.Realm, ref)
 	if err != nil {
-		return store.Session{}, absentRefused(err)
+		return store.Session{}, unknown(err)
 	}
 	if row.Kind != store.OneTimeToken || row.Dialect != s.cfg.Dialect || !row.Retired.IsZero() || !row.Digest.Equal(digest) {
 		return store.Session{}, refusedRedeem(auth.ReasonUnknown)
@@ -78,7 +70,7 @@ func (s *Service) redeemable(ctx context.Context, id string, text auth.Secret) (
 	if !s.ended(row) {
 		return row, nil
 	}
-	if _, err := s.removeLoginToken(ctx, row); err != nil {
+	if _, err := s.revoke(ctx, row, store.SessionMatch{ID: row.ID}); err != nil {
 		return row, err
 	}
 	return row, refusedRedeem(auth.ReasonExpired)
@@ -118,7 +110,7 @@ func (s *Service) spent(row store.Session) store.Session {
 func (s *Service) redeemed(ctx context.Context, row store.Session, associate bool) (grant, error) {
 	identity, err := s.Store.Identities.Identity(ctx, row.Realm, row.Identity)
 	if err != nil {
-		return grant{}, absentRefused(err)
+		return grant{}, unknown(err)
 	}
 	if identity.Account != row.Subject {
 		return grant{}, refusedRedeem(auth.ReasonSubject)
@@ -144,7 +136,7 @@ func (s *Service) redeemed(ctx context.Context, row store.Session, associate boo
 func (s *Service) enabled(ctx context.Context, realm, id string) (store.Account, error) {
 	a, err := s.own(ctx, realm, id)
 	if err != nil {
-		return a, absentRefused(err)
+		return a, unknown(err)
 	}
 	if a.Disabled {
 		return a, refusedRedeem(auth.ReasonDisabled)
@@ -160,7 +152,7 @@ func (s *Service) redeemedKey(ctx context.Context, row store.Session) (store.Key
 	}
 	k, err := s.Store.Keys.Key(ctx, row.Realm, row.KeyID)
 	if err != nil {
-		return k, absentRefused(err)
+		return k, unknown(err)
 	}
 	if !s.live(k) {
 		return k, refusedRedeem(auth.ReasonRevoked)

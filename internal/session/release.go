@@ -24,13 +24,9 @@ func (s *Service) Release(ctx context.Context, text string) error {
 	if !s.Now().Before(authn.End(row)) {
 		return auth.Fail(auth.InvalidCredential, auth.ReasonExpired, nil)
 	}
-	n, err := s.Store.Sessions.RevokeSessions(ctx, s.cfg.Realm, store.SessionMatch{ID: row.ID})
-	if err != nil {
-		return err
+	revoked, err := s.revoke(ctx, row, store.SessionMatch{ID: row.ID})
+	if err == nil && !revoked {
+		err = auth.Fail(auth.InvalidCredential, auth.ReasonUnknown, nil)
 	}
-	if n == 0 { // another call was faster
-		return auth.Fail(auth.InvalidCredential, auth.ReasonUnknown, nil)
-	}
-	s.audit(ctx, auth.Event{Kind: auth.RevocationEvent, OK: true, Subject: row.Subject, TokenID: row.ID, KeyID: row.KeyID})
-	return nil
+	return err
 }

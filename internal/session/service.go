@@ -93,6 +93,11 @@ type Bearer struct {
 // again.
 const DefaultRemember = 10 * time.Minute
 
+// adminRole is the role whose owner may see and change the login tokens of all
+// and the entity tokens of all members of a tenant: in a membership, of that
+// tenant.
+const adminRole = "admin"
+
 // The limits of failed logins.
 var (
 	DefaultAttempts = throttle.Limit{Events: 5, Window: 5 * time.Minute}
@@ -138,19 +143,29 @@ func (s *Service) Resolve(ctx context.Context, c bearer.Credential) (*auth.Princ
 // that is unknown, expired or of another dialect is left alone without error.
 func (s *Service) Revoke(ctx context.Context, text string) error {
 	row, err := s.Store.Sessions.Session(ctx, s.cfg.Realm, store.SessionRef{Digest: auth.DigestOf(text)})
-	if auth.IsNotFound(err) || (err == nil && (row.Dialect != s.cfg.Dialect || !s.Now().Before(row.Expires))) {
+	if auth.IsNotFound(err) || (err == nil && (row.Dialect != s.cfg.Dialect || s.ended(row))) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	n, err := s.Store.Sessions.RevokeSessions(ctx, s.cfg.Realm, store.SessionMatch{ID: row.ID})
-	if err != nil || n == 0 { // 0 where another call was faster: it has told the log
-		return err
+	_, err = s.revoke(ctx, row, store.SessionMatch{ID: row.ID})
+	return err
+}
+
+// revoke removes what m matches and tells the log of row. It reports false
+// where another call was faster, which has told the log.
+func (s *Service) revoke(ctx context.Context, row store.Session, m store.SessionMatch) (revoked bool, err error) {
+	n, err := s.Store.Sessions.RevokeSessions(ctx, row.Realm, m)
+	if err != nil || n == 0 {
+		return false, err
 	}
 	s.audit(ctx, auth.Event{Kind: auth.RevocationEvent, OK: true, Subject: row.Subject, TokenID: row.ID, KeyID: row.KeyID})
-	return nil
+	return true, nil
 }
+
+// ended reports whether the time of a row is over, its idle time left out.
+func (s *Service) ended(row store.Session) bool { return !s.Now().Before(row.Expires) }
 
 func (s *Service) audit(ctx context.Context, e auth.Event) {
 	e.Realm, e.Dialect, e.Address = s.cfg.Realm, s.cfg.Dialect, Address(ctx)
