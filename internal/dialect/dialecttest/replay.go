@@ -40,6 +40,9 @@ func replay(t *testing.T, path string, build Build) {
 			if got != e.Response {
 				t.Errorf("response:\n%s\nwant:\n%s", got, e.Response)
 			}
+			if strings.Contains(got, errHidden.Error()) {
+				t.Errorf("the response shows the cause of a failure:\n%s", got)
+			}
 		})
 	}
 	if *update {

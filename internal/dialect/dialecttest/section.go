@@ -94,8 +94,8 @@ func OptionNamed(t testing.TB, k dialect.Kind, name string) dialect.Option {
 	return dialect.Option{}
 }
 
-// errHidden is the cause of every failure that a transcript makes: no answer
-// may show it.
+// errHidden is the cause of every failure that a transcript makes. [Replay]
+// sees to it that no answer shows it.
 var errHidden = errors.New("select secret from accounts: boom")
 
 // Failure reads how a call of the session service fails:

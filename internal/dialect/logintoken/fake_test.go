@@ -3,6 +3,7 @@ package logintoken
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect/dialecttest"
 	"github.com/gatehouse-auth/gatehouse/internal/session"
 )
 
@@ -58,6 +60,7 @@ func samples() []session.LoginToken {
 //
 // A call without a line succeeds, with one record.
 type fake struct {
+	t        testing.TB
 	outcomes map[string][]string
 	// asked lists the calls, with what they were given.
 	asked  []string
@@ -68,11 +71,10 @@ type fake struct {
 var fakeCalls = []string{"caller", "identity", "create", "find", "change", "remove", "redeem", "login", "revoke", "refuse"}
 
 func newFake(t testing.TB, outcome string) *fake {
-	f := &fake{outcomes: map[string][]string{}}
-	for line := range strings.Lines(outcome) {
-		words := strings.Fields(line)
+	f := &fake{t: t, outcomes: map[string][]string{}}
+	for _, words := range dialecttest.Lines(t, outcome) {
 		if len(words) < 2 || !slices.Contains(fakeCalls, words[0]) {
-			t.Fatalf("outcome %q says nothing", line)
+			t.Fatalf("outcome %q says nothing", words)
 		}
 		f.outcomes[words[0]] = words[1:]
 	}
@@ -86,30 +88,16 @@ func (f *fake) called(call string, given ...any) error {
 }
 
 func (f *fake) err(call string) error {
-	words := f.outcomes[call]
+	words := slices.Clone(f.outcomes[call])
 	if len(words) == 0 || words[0] == "ok" {
 		return nil
 	}
-	if words[0] == "unclassified" {
-		return fmt.Errorf("secret detail of %s", call)
+	life := slices.Index(words, "life")
+	if life < 0 {
+		return dialecttest.Failure(f.t, words)
 	}
-	e := &auth.Error{Err: fmt.Errorf("secret detail of %s", call)}
-	for _, c := range auth.Codes() {
-		if c.String() == words[0] {
-			e.Code = c
-		}
-	}
-	for _, word := range words[1:] {
-		if retry, ok := strings.CutPrefix(word, "retry="); ok {
-			e.RetryAfter, _ = time.ParseDuration(retry)
-			continue
-		}
-		if word == "life" {
-			e.Err = session.ErrLife
-			continue
-		}
-		e.Reason = auth.Reason(word)
-	}
+	e := auth.AsError(dialecttest.Failure(f.t, slices.Delete(words, life, life+1)))
+	e.Err = errors.Join(session.ErrLife, e.Err)
 	return e
 }
 
@@ -215,8 +203,7 @@ func build(t testing.TB, options, outcome string) http.Handler {
 	})
 }
 
-// newAPI reads options as a login block would hold them, and base, ttl, cors
-// and max_body.
+// newAPI reads options as a login block would hold them.
 func newAPI(t testing.TB, options string, s Service) *api {
 	t.Helper()
 	d, err := New(config(t, options), s)
@@ -227,36 +214,5 @@ func newAPI(t testing.TB, options string, s Service) *api {
 }
 
 func config(t testing.TB, options string) dialect.Config {
-	t.Helper()
-	cfg := dialect.Config{Base: Kind().Base, Options: map[string][]string{}}
-	for line := range strings.Lines(options) {
-		words := strings.Fields(line)
-		switch name, args := words[0], words[1:]; name {
-		case "base":
-			cfg.Base = args[0]
-		case "ttl":
-			cfg.TTL, _ = time.ParseDuration(args[0])
-		case "cors":
-			cfg.CORS = args
-		case "max_body":
-			cfg.MaxBody, _ = strconv.ParseInt(args[0], 10, 64)
-		default:
-			checkOption(t, name, args)
-			cfg.Options[name] = args
-		}
-	}
-	return cfg
-}
-
-func checkOption(t testing.TB, name string, args []string) {
-	t.Helper()
-	for _, o := range Kind().Options {
-		if o.Name == name {
-			if err := o.Check(args); err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			return
-		}
-	}
-	t.Fatalf("no option %q", name)
+	return dialecttest.Configure(t, Kind(), options)
 }

@@ -62,9 +62,6 @@ func TestAKeyThatExpiredIsNoTokenThatDid(t *testing.T) {
 func TestEveryAnswerIsWhole(t *testing.T) {
 	for _, path := range dialecttest.Files(t) {
 		for _, e := range dialecttest.Load(t, path).Exchanges {
-			if strings.Contains(e.Response, "secret detail") {
-				t.Errorf("%s: %q shows the cause of a failure", path, e.Name)
-			}
 			if strings.Contains(e.Response, "Www-Authenticate") {
 				t.Errorf("%s: %q has a challenge", path, e.Name)
 			}

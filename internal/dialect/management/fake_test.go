@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -35,10 +34,9 @@ type fake struct {
 
 func newFake(t testing.TB, outcome string) *fake {
 	f := &fake{t: t, outcomes: map[string][]string{}, user: alice()}
-	for line := range strings.Lines(outcome) {
-		words := strings.Fields(line)
+	for _, words := range dialecttest.Lines(t, outcome) {
 		if len(words) < 2 || !slices.Contains([]string{"login", "token", "key", "user", "change", "revoke", "refuse"}, words[0]) {
-			t.Fatalf("outcome %q says nothing", line)
+			t.Fatalf("outcome %q says nothing", words)
 		}
 		f.outcomes[words[0]] = words[1:]
 	}
