@@ -604,8 +604,8 @@ func TestAnEntityTokenStandsInForUserAndToken(t *testing.T) {
 	}{
 		{"alone, beside a key of its tenant", "tenant", "", "", "entity", yes},
 		{"beside a key of the gateway", "gateway", "", "", "entity", yes},
-		{"beside a key of another tenant", "foreign", "", "", "entity", no},
-		{"beside a key of its account in another tenant", "ann there", "", "", "entity", no},
+		{"beside a key of another tenant", "foreign", "", "", "entity", auth.ReasonTenant},
+		{"beside a key of its account in another tenant", "ann there", "", "", "entity", auth.ReasonTenant},
 		{"beside a key of another account", "bob", "", "", "entity", no},
 		{"beside a key that is revoked", "revoked", "", "", "entity", auth.ReasonRevoked},
 		{"beside a key that is none", "nobody", "", "", "entity", auth.ReasonUnknown},
@@ -643,6 +643,25 @@ func TestAnEntityTokenStandsInForUserAndToken(t *testing.T) {
 				t.Errorf("got %+v", p)
 			}
 		})
+	}
+}
+
+// TestAKeyOfATenantKeepsATripleToIt: the user token is good in two tenants, the
+// key in one of them.
+func TestAKeyOfATenantKeepsATripleToIt(t *testing.T) {
+	w := entityWorld(t)
+	must(t, w.Memberships.PutMembership(w.ctx, store.Membership{Realm: realm, Account: account, Tenant: "elsewhere", Roles: []string{"chief"}}))
+	w.addSession(func(s *store.Session) {
+		s.ID, s.Digest, s.Tenant, s.Unit = "anywhere", auth.DigestOf("ght anywhere"), "", ""
+	})
+	for key, tenant := range map[string]string{"tenant": w.tenant, "foreign": "elsewhere", "ann there": "elsewhere", "gateway": ""} {
+		p := w.pass(bearer.Credential{Kind: auth.KeyUserToken, Key: "key of " + key, User: "ann", Token: "ght anywhere"})
+		if p.Tenant != tenant || tenant != "" && (len(p.Tenants) != 1 || p.Tenants[0].ID != tenant || p.TenantName == "") {
+			t.Errorf("beside the key of %s: %+v", key, p)
+		}
+		if p.HasRole("chief") != (tenant == "elsewhere") {
+			t.Errorf("beside the key of %s: roles %q", key, p.Roles)
+		}
 	}
 }
 

@@ -27,7 +27,10 @@ func (l *lookup) triple(ctx context.Context, c bearer.Credential) error {
 	if !l.belongs(k) {
 		return refused(auth.ReasonMismatch)
 	}
-	return l.useKey(k)
+	if err := l.useKey(k); err != nil {
+		return err
+	}
+	return l.keepTo(ctx, k.Tenant)
 }
 
 func (l *lookup) userToken(ctx context.Context, c bearer.Credential) error {
@@ -73,15 +76,25 @@ func (l *lookup) notAnothers(ctx context.Context, text string) error {
 }
 
 // belongs reports whether the key may stand beside the token: of the same
-// account or none, and of a tenant that the token is good in or none.
+// account, or of a tenant or the gateway and of no account.
 func (l *lookup) belongs(k store.Key) bool {
-	if k.Account != "" && k.Account != l.p.Subject {
-		return false
+	if k.Account != "" {
+		return k.Account == l.p.Subject
 	}
-	if k.Tenant == "" {
-		return k.Account != "" || k.Gateway
+	return k.Tenant != "" || k.Gateway
+}
+
+// keepTo binds who was found to the tenant of the key, "" for one of none: a
+// token that is good in several counts in that one only beside such a key.
+func (l *lookup) keepTo(ctx context.Context, tenant string) error {
+	if tenant == "" || tenant == l.p.Tenant {
+		return nil
 	}
-	return slices.ContainsFunc(l.p.Tenants, func(t auth.TenantRef) bool { return t.ID == k.Tenant })
+	if !slices.ContainsFunc(l.p.Tenants, func(t auth.TenantRef) bool { return t.ID == tenant }) {
+		return auth.Fail(auth.InvalidCredential, auth.ReasonTenant, auth.ErrKey)
+	}
+	l.p.Tenant, l.p.Tenants = tenant, nil
+	return l.memberships(ctx, tenant)
 }
 
 func (l *lookup) sameUser(ctx context.Context, ref string) error {

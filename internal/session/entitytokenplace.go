@@ -2,9 +2,12 @@ package session
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
@@ -14,11 +17,25 @@ type Place struct {
 	Tenant, Account string
 	// by is who asks, nil where nobody was verified.
 	by *auth.Principal
+	// key is the API key that limits the caller's user token, 0 for one that
+	// may do all that its account may; scopes are those of that token.
+	key    int64
+	scopes auth.Scope
 }
 
-// slot is the place in the words of the store. Only the last part is of a form
-// without spaces, so the parts cannot be taken for others.
-func (p Place) slot() string { return "entity " + p.Tenant + " " + p.Account }
+// slot is the place in the words of the store. Ids and scopes have no spaces,
+// so the parts cannot be taken for others. A limited caller has a place of
+// their own, whose token is limited likewise: the one of the account would
+// lift the limit, and outlive the key.
+func (p Place) slot() string {
+	slot := "entity " + p.Tenant + " " + p.Account
+	if !p.limited() {
+		return slot
+	}
+	return slot + " " + authn.KeySubject(p.key) + " " + strings.Join(p.scopes, ",")
+}
+
+func (p Place) limited() bool { return p.key != 0 || len(p.scopes) > 0 }
 
 // EntityPlace verifies a caller who brings an API key and a user token, and
 // returns the place of a user in an entity if the caller may have its token.
@@ -28,7 +45,7 @@ func (p Place) slot() string { return "entity " + p.Tenant + " " + p.Account }
 // caller has to be a member of the entity, by a token that is good there, and
 // the key has to be one of that entity, of the gateway, or of the caller and of
 // no tenant. For another user the caller needs the role admin, there or
-// anywhere.
+// anywhere, and a user token that no API key limits.
 //
 // [auth.InvalidCredential] for a caller that is not genuine; with
 // [auth.ReasonExpired] one whose user token has expired or, then with
@@ -50,8 +67,14 @@ func (s *Service) EntityPlace(ctx context.Context, c bearer.Credential, entity, 
 		return Place{}, err
 	}
 	p := Place{Tenant: tenant, Account: account.ID, by: by}
+	if err := s.limitPlace(ctx, &p); err != nil {
+		return Place{}, err
+	}
 	if err == nil && account.ID == by.Subject {
 		return p, nil
+	}
+	if p.limited() {
+		return Place{}, auth.Fail(auth.InsufficientScope, auth.ReasonSubject, nil) // no admin through a limited key
 	}
 	return p, s.adminOf(ctx, by, tenant, account)
 }
@@ -65,12 +88,21 @@ func (s *Service) entityCaller(ctx context.Context, c bearer.Credential) (*auth.
 	c.Entity = ""
 	v, err := s.Resolver.Resolve(ctx, s.cfg.Realm, c)
 	if err != nil {
-		return nil, err
+		return nil, foreignKey(err)
 	}
 	if v.Restricted() && !v.Admits(Address(ctx)) {
 		return nil, auth.Fail(auth.InvalidCredential, auth.ReasonAddress, nil)
 	}
 	return v.Principal, nil
+}
+
+// foreignKey tells a good key of an entity that the user token is not good in
+// from a bad one: whoever has both may not, but is known.
+func foreignKey(err error) error {
+	if auth.AsError(err).Reason == auth.ReasonTenant && errors.Is(err, auth.ErrKey) {
+		return auth.Fail(auth.InsufficientScope, auth.ReasonTenant, nil)
+	}
+	return err
 }
 
 // callersEntity returns the id of an entity in which token and key are good.

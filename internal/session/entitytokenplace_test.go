@@ -44,7 +44,7 @@ func TestWhoMayHaveWhichEntityToken(t *testing.T) {
 		{"an entity that does not exist reads as a foreign one", gatewayKey, "root", "Gamma", "root", "", auth.InsufficientScope, foreign},
 		{"who belongs nowhere has none", gatewayKey, "carol", "Acme Ltd", "carol", "", auth.InsufficientScope, foreign},
 
-		{"a key of an entity that the user does not belong to", betaKey, "root", "Acme Ltd", "root", "", auth.InvalidCredential, auth.ReasonMismatch},
+		{"a key of an entity that the user does not belong to", betaKey, "root", "Acme Ltd", "root", "", auth.InsufficientScope, foreign},
 		{"a key of another account", ownKey, "dora", "Acme Ltd", "dora", "", auth.InvalidCredential, auth.ReasonMismatch},
 		{"a key of nobody", "api_nobody", "Ann", "Acme Ltd", "Ann", "", auth.InvalidCredential, auth.ReasonUnknown},
 		{"a user token of nobody", acmeKey, "nobody", "Acme Ltd", "Ann", "", auth.InvalidCredential, auth.ReasonUnknown},
