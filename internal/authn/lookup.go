@@ -167,7 +167,8 @@ func (l *lookup) key(ctx context.Context, text string) error {
 	return l.subject(ctx, subject, k.Tenant)
 }
 
-// useKey refuses a key that no longer counts, and takes over what it limits.
+// useKey refuses a key that no longer counts, and takes over what it limits. Of
+// two, the one that a token was obtained with and the one beside it, each does.
 func (l *lookup) useKey(k store.Key) error {
 	if !k.Revoked.IsZero() {
 		return refused(auth.ReasonRevoked)
@@ -176,7 +177,8 @@ func (l *lookup) useKey(k store.Key) error {
 		return auth.Fail(auth.InvalidCredential, auth.ReasonExpired, auth.ErrKey)
 	}
 	l.on(store.KeyChanged, strconv.FormatInt(k.ID, 10))
-	l.p.KeyID, l.p.Permissions = k.ID, k.Permissions
+	l.p.KeyID = k.ID
+	l.p.Permissions &= k.Permissions
 	if !k.Expires.IsZero() && (l.p.Expires.IsZero() || k.Expires.Before(l.p.Expires)) {
 		l.p.Expires = k.Expires
 	}

@@ -112,6 +112,7 @@ func (s *Service) makeEntity(ctx context.Context, p Place) (EntityToken, error) 
 func (s *Service) prepareEntity(ctx context.Context, p Place, family string, flags []string) (store.Session, EntityToken, error) {
 	row, issued, err := s.prepare(ctx, grant{
 		account: store.Account{ID: p.Account}, tenant: store.Tenant{ID: p.Tenant}, kind: store.EntityToken, family: family,
+		key: store.Key{ID: p.key}, scopes: p.scopes,
 	})
 	if err != nil {
 		return row, EntityToken{}, err
