@@ -107,7 +107,7 @@ func TestADocumentIsReadAndNothingElse(t *testing.T) {
 	if head.StatusCode != http.StatusOK || head.body != "" || head.Header.Get("Content-Length") == "" {
 		t.Errorf("HEAD is answered %d with %d bytes: %v", head.StatusCode, len(head.body), head.Header)
 	}
-	wantAnswered(t, w.do(loginCalls["management"]()), http.StatusOK)
+	wantAnswered(t, w.do(dialectCalls["management"].login()), http.StatusOK)
 }
 
 func TestAScriptOfAListedOriginReadsTheDocument(t *testing.T) {

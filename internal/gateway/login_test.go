@@ -3,7 +3,6 @@ package gateway_test
 import (
 	"crypto/tls"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,39 +15,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/session"
 	"github.com/gatehouse-auth/gatehouse/internal/throttle"
 )
-
-func post(path, body string, lines ...string) *http.Request {
-	r := request(http.MethodPost, path, append(lines, "Content-Type: application/json")...)
-	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
-	return r
-}
-
-// loginCalls is a login of ann in every dialect.
-var loginCalls = map[string]func(...string) *http.Request{
-	"login_token": func(lines ...string) *http.Request {
-		return post("/feathers/authentication", `{"strategy":"local","username":"ann","password":"`+annSecret+`"}`, lines...)
-	},
-	"management": func(lines ...string) *http.Request {
-		return post("/v1/auth/login", `{"username":"ann","password":"`+annSecret+`"}`, lines...)
-	},
-	"entity_token": func(lines ...string) *http.Request {
-		lines = append(lines, "apikey: "+annKey, "userid: ann", "token: "+annBearer)
-		return post("/entities/Acme%20Ltd/users/ann/authentication-token", "", lines...)
-	},
-	"timed_login": func(lines ...string) *http.Request {
-		return post("/login", `{"UserLogin":"ann","ApiKey":"`+annKey+`"}`, lines...)
-	},
-	"crm_token": func(lines ...string) *http.Request {
-		return post("/authentication/token", `{"username":"ann","password":"`+annSecret+`","organisation":"Acme Ltd"}`, lines...)
-	},
-	"oauth2": func(lines ...string) *http.Request {
-		const body = "grant_type=client_credentials&client_id=1&client_secret=" + annKey // the first key of the store
-		lines = append(lines, "Content-Type: application/x-www-form-urlencoded")
-		r := request(http.MethodPost, "/oauth2/token", lines...)
-		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
-		return r
-	},
-}
 
 // everyLogin is a site with every dialect at its own base path.
 func everyLogin(t testing.TB) gateway.Config {
@@ -78,7 +44,7 @@ func wantAnswered(t testing.TB, got result, status int) {
 // logIn returns the token of a login in one of the dialects.
 func (w *world) logIn(name string) string {
 	w.t.Helper()
-	got := w.do(loginCalls[name]())
+	got := w.do(callsOf(w.t, name).login())
 	status := http.StatusOK
 	if got.StatusCode == http.StatusCreated { // which some say
 		status = http.StatusCreated
@@ -100,22 +66,13 @@ func (w *world) logIn(name string) string {
 
 func TestALoginIsAnsweredHereAndItsTokenIsGoodAtOnce(t *testing.T) {
 	w := newWorld(t, everyLogin(t))
-	for name, call := range map[string]func(token string) *http.Request{
-		"login_token": func(token string) *http.Request { return get("/x", "Authorization: jwt "+token) },
-		"management":  func(token string) *http.Request { return get("/x", "Authorization: Bearer "+token) },
-		"entity_token": func(token string) *http.Request {
-			return get("/x", "apikey: "+annKey, "entity-authentication-token: "+token)
-		},
-		"timed_login": func(token string) *http.Request { return get("/x?a=1&TOKEN=" + strings.ToUpper(token)) },
-		"crm_token":   func(token string) *http.Request { return get("/x?a=1&token=" + token) },
-		"oauth2":      func(token string) *http.Request { return get("/x", "Authorization: Bearer "+token) },
-	} {
+	for _, name := range table.Names() {
 		token := w.logIn(name)
 		e := w.events[len(w.events)-1]
 		if e.Kind != auth.LoginEvent || !e.OK || e.Subject != annID || e.Dialect != name || e.Address.String() != "192.0.2.1" {
 			t.Errorf("%s: audited was %+v", name, e)
 		}
-		got := w.do(call(token))
+		got := w.do(callsOf(t, name).guarded(token))
 		wantForwarded(t, got, annID)
 		if strings.Contains(strings.ToLower(wire(t, got.forwarded)), strings.ToLower(token)) {
 			t.Errorf("%s: the upstream was sent the token", name)
@@ -145,7 +102,7 @@ func TestALoginCallIsNotGuarded(t *testing.T) {
 	cfg.Rate = rate(gateway.RateByAddress)
 	w := newWorld(t, cfg)
 	for range 3 {
-		for name := range loginCalls {
+		for _, name := range table.Names() {
 			w.logIn(name)
 		}
 	}
@@ -178,10 +135,7 @@ func TestWhatIsBelowALoginIsNeverForwarded(t *testing.T) {
 func TestNoDialectLogsInFromEarlyData(t *testing.T) {
 	for _, name := range table.Names() {
 		t.Run(name, func(t *testing.T) {
-			call := loginCalls[name]
-			if call == nil {
-				t.Fatalf("nobody says here what a login of %s is", name)
-			}
+			call := callsOf(t, name).login
 			w := newWorld(t, everyLogin(t))
 			early := call()
 			early.TLS = &tls.ConnectionState{HandshakeComplete: false}
@@ -213,12 +167,12 @@ func TestSpellingsOfOneNameShareTheCounterOfAllDialects(t *testing.T) {
 	for _, name := range []string{"aNN", "anN"} {
 		wantAnswered(t, w.do(post("/login", `{"UserLogin":"`+name+`","ApiKey":"wrong"}`)), http.StatusUnauthorized)
 	}
-	got := w.do(loginCalls["management"]())
+	got := w.do(dialectCalls["management"].login())
 	wantAnswered(t, got, http.StatusTooManyRequests)
 	if got.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	got = w.do(loginCalls["timed_login"]())
+	got = w.do(dialectCalls["timed_login"].login())
 	wantAnswered(t, got, http.StatusUnauthorized)
 	if !strings.Contains(got.body, "1008") || got.Header.Get("Retry-After") == "" {
 		t.Errorf("answered %s with %v", got.body, got.Header)
@@ -230,7 +184,7 @@ func TestABlocksLimitOfAttemptsIsItsOwn(t *testing.T) {
 	strict.Attempts = throttle.Limit{Events: 1, Window: time.Hour}
 	w := newWorld(t, gateway.Config{Logins: []gateway.Login{strict}})
 	wantAnswered(t, w.do(post("/v1/auth/login", `{"username":"ann","password":"wrong"}`)), http.StatusUnauthorized)
-	wantAnswered(t, w.do(loginCalls["management"]()), http.StatusTooManyRequests)
+	wantAnswered(t, w.do(dialectCalls["management"].login()), http.StatusTooManyRequests)
 }
 
 // careless is a dialect that sets no fields of its own.
