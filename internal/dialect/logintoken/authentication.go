@@ -1,6 +1,7 @@
 package logintoken
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -138,7 +139,7 @@ type credentials struct {
 // nothing. What is missing is not authenticated rather than malformed, as in
 // Feathers.
 func decodeAuthentication(body []byte) (credentials, error) {
-	if len(body) == 0 {
+	if len(body) == 0 || string(bytes.Trim(body, " \t\r\n")) == "null" {
 		return credentials{}, auth.Fail(auth.NoCredential, "", nil)
 	}
 	o, err := dialect.ParseObject(body, dialect.ExactNames)

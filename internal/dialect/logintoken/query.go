@@ -114,9 +114,12 @@ func readCount(n *node, at string) (int, error) {
 	if n.kind != textual {
 		return 0, wrongType(at, "number")
 	}
-	i, err := strconv.ParseUint(n.text, 10, 31)
+	i, err := strconv.ParseInt(n.text, 10, 32)
 	if err != nil {
 		return 0, wrongType(at, "number")
+	}
+	if i < 0 {
+		return 0, negative(at)
 	}
 	return int(i), nil
 }
@@ -134,7 +137,7 @@ func readSort(n *node) ([]session.Order, error) {
 		}
 		direction := n.children[key]
 		if direction.kind != textual || direction.text != "1" && direction.text != "-1" {
-			return nil, badQuery(shown("$sort[" + m.name + "] must be 1 or -1"))
+			return nil, notAmong("/$sort/"+m.name, []int{1, -1})
 		}
 		if m.field == session.FieldDigest {
 			return nil, badQuery("The records cannot be sorted by their token")
@@ -151,10 +154,10 @@ func readSelect(n *node) ([]string, error) {
 		list = n.elements()
 	}
 	fields := []string{"id"}
-	for _, n := range list {
+	for i, n := range list {
 		m, ok := memberNamed(n.text)
 		if n.kind != textual || !ok {
-			return nil, badQuery("$select must name members of the record")
+			return nil, notAmong("/$select/"+strconv.Itoa(i), memberNames())
 		}
 		if !slices.Contains(fields, m.name) {
 			fields = append(fields, m.name)

@@ -15,39 +15,59 @@ import (
 // in the form of Ajv.
 type schemaError struct {
 	// InstancePath is a JSON pointer to the value at fault.
-	InstancePath string            `json:"instancePath"`
-	SchemaPath   string            `json:"schemaPath"`
-	Keyword      string            `json:"keyword"`
-	Params       map[string]string `json:"params"`
-	Message      string            `json:"message"`
+	InstancePath string         `json:"instancePath"`
+	SchemaPath   string         `json:"schemaPath"`
+	Keyword      string         `json:"keyword"`
+	Params       map[string]any `json:"params"`
+	Message      string         `json:"message"`
 }
 
 func (e *schemaError) Error() string { return "validation: " + e.Keyword + " at " + e.SchemaPath }
 
-func invalid(e *schemaError) error { return auth.Fail(auth.Malformed, auth.ReasonForm, e) }
+// failed says which keyword of the schema the value at a place fails.
+func failed(at, keyword string, params map[string]any, text string) error {
+	return auth.Fail(auth.Malformed, auth.ReasonForm, &schemaError{at, schemaPath(at, keyword), keyword, params, text})
+}
 
 // additional says that there is no such member at a place.
 func additional(at, name string) error {
-	return invalid(&schemaError{
-		at, "#/additionalProperties", "additionalProperties",
-		map[string]string{"additionalProperty": cut(name)},
-		"must NOT have additional properties",
-	})
+	params := map[string]any{"additionalProperty": cut(name)}
+	return failed(at, "additionalProperties", params, "must NOT have additional properties")
 }
 
 // wrongType says that the value at a place is not of this type.
 func wrongType(at, want string) error {
-	return invalid(&schemaError{at, schemaPath(at, "type"), "type", map[string]string{"type": want}, "must be " + want})
+	return failed(at, "type", map[string]any{"type": want}, "must be "+want)
 }
 
 // wrongFormat says that the text at a place is not in this format.
 func wrongFormat(at, want string) error {
-	return invalid(&schemaError{at, schemaPath(at, "format"), "format", map[string]string{"format": want}, `must match format "` + want + `"`})
+	return failed(at, "format", map[string]any{"format": want}, `must match format "`+want+`"`)
 }
 
-// schemaPath points to what the schema says of a place.
+// notAmong says that the value at a place is none of those that it may be.
+func notAmong(at string, allowed any) error {
+	return failed(at, "enum", map[string]any{"allowedValues": allowed}, "must be equal to one of the allowed values")
+}
+
+// negative says that the number at a place is below 0.
+func negative(at string) error {
+	return failed(at, "minimum", map[string]any{"comparison": ">=", "limit": 0}, "must be >= 0")
+}
+
+// schemaPath points to what the schema says of a place, as a fragment of a URI.
+// All elements of an array have one place there.
 func schemaPath(at, keyword string) string {
-	return "#" + strings.ReplaceAll(at, "/", "/properties/") + "/" + keyword
+	var path strings.Builder
+	path.WriteByte('#')
+	for _, step := range strings.Split(at, "/")[1:] {
+		if _, ok := index(step); ok {
+			path.WriteString("/items")
+			continue
+		}
+		path.WriteString("/properties/" + strings.ReplaceAll(step, "$", "%24"))
+	}
+	return path.String() + "/" + keyword
 }
 
 // member is a member of the record.
@@ -74,6 +94,15 @@ var members = []member{
 	{"createdAt", dateFormat, session.FieldIssued},
 	{"updatedAt", dateFormat, session.FieldUpdated},
 	{"associateUserId", uuidFormat, session.FieldAssociate},
+}
+
+// memberNames are those that $select may name.
+func memberNames() []string {
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = m.name
+	}
+	return names
 }
 
 func memberNamed(name string) (member, bool) {
