@@ -14,7 +14,7 @@ import (
 func (s *Service) limitPlace(ctx context.Context, p *Place) error {
 	row, err := s.Store.Sessions.Session(ctx, s.cfg.Realm, store.SessionRef{ID: p.by.TokenID})
 	if err != nil {
-		return absent(err)
+		return unknown(err)
 	}
 	p.scopes = row.Scopes
 	if row.KeyID == 0 {
@@ -22,18 +22,10 @@ func (s *Service) limitPlace(ctx context.Context, p *Place) error {
 	}
 	k, err := s.Store.Keys.Key(ctx, s.cfg.Realm, row.KeyID)
 	if err != nil {
-		return absent(err)
+		return unknown(err)
 	}
 	if len(p.scopes) > 0 || k.Permissions != auth.AllPermissions || len(k.Addresses) > 0 {
 		p.key = k.ID
 	}
 	return nil
-}
-
-// absent makes a row that went away meanwhile the refusal of what rested on it.
-func absent(err error) error {
-	if auth.IsNotFound(err) {
-		return auth.Fail(auth.InvalidCredential, auth.ReasonUnknown, nil)
-	}
-	return err
 }
