@@ -70,10 +70,6 @@ func (s *Service) prepare(ctx context.Context, g grant) (store.Session, Issued, 
 }
 
 func (s *Service) row(g grant) store.Session {
-	now := store.Precise(s.Now())
-	if s.cfg.WholeSeconds {
-		now = now.Truncate(time.Second)
-	}
 	ttl, idle, kind := g.ttl, s.cfg.Idle, g.kind
 	if ttl == 0 {
 		ttl = s.cfg.TTL
@@ -84,6 +80,10 @@ func (s *Service) row(g grant) store.Session {
 	if kind == "" {
 		kind = store.AccessToken
 	}
+	now := store.Precise(s.Now())
+	if s.wholeSeconds(kind, ttl) {
+		now = now.Truncate(time.Second)
+	}
 	expires := now.Add(ttl)
 	return store.Session{
 		ID: token.NewID(), Realm: s.cfg.Realm, Dialect: s.cfg.Dialect, Kind: kind,
@@ -91,6 +91,12 @@ func (s *Service) row(g grant) store.Session {
 		Tenant: g.tenant.ID, Unit: g.unit.ID, Scopes: g.scopes, Family: g.family,
 		Issued: now, Updated: now, Expires: expires, Idle: idle, Keep: expires.Add(s.cfg.Remember),
 	}
+}
+
+// wholeSeconds reports whether a token begins and ends with a second. A JWT
+// can say no less, and clients count its life as exp less iat.
+func (s *Service) wholeSeconds(kind store.SessionKind, ttl time.Duration) bool {
+	return s.cfg.WholeSeconds || s.cfg.JWT && kind == store.AccessToken && ttl%time.Second == 0
 }
 
 // mint makes the text of a token. Only access tokens are JWTs: all others are

@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +47,23 @@ func TestAJWTResolvesAndARevokedOneStaysRevoked(t *testing.T) {
 	w.deps.Resolver = authn.New(authn.Config{Store: w.Store, Signers: w.deps.Signers, Now: w.now})
 	_, err = w.resolve(issued.Token)
 	wantRefusal(t, err, auth.InvalidCredential, auth.ReasonUnknown)
+}
+
+// TestTheDatesOfAJWTSayHowLongItLives: not a second more, whenever in a second
+// it is issued.
+func TestTheDatesOfAJWTSayHowLongItLives(t *testing.T) {
+	w := newWorld(t)
+	start := time.Now()
+	w.clock.Store(int64(start.Truncate(time.Second).Add(1700 * time.Millisecond).Sub(start)))
+	issued, err := w.service(session.Config{Dialect: "management", JWT: true, TTL: 30 * time.Minute}).LoginPassword(w.ctx, "ann", auth.NewSecret(right))
+	must(t, err)
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(issued.Token.Reveal(), ".")[1])
+	must(t, err)
+	var claims struct{ Iat, Exp int64 }
+	must(t, json.Unmarshal(payload, &claims))
+	if claims.Exp-claims.Iat != 1800 || issued.TTL != 30*time.Minute || !issued.Expires.Equal(time.Unix(claims.Exp, 0)) {
+		t.Errorf("iat %d and exp %d of a token that lives %v, until %v", claims.Iat, claims.Exp, issued.TTL, issued.Expires)
+	}
 }
 
 func TestAJWTOfOneRealmIsNothingInAnother(t *testing.T) {
