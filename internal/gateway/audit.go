@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 )
 
 func (s *Site) count(o Outcome, reason auth.Reason) {
@@ -40,12 +41,18 @@ func reasonOf(e *auth.Error) auth.Reason {
 	return auth.Reason(e.Code.String())
 }
 
+// shownPath returns the path of a request as the log may show it: as it came,
+// but for what may be a token.
+func (s *Site) shownPath(r *http.Request) string {
+	return dialect.HideTokens(r.URL.EscapedPath(), s.TokenPaths()...)
+}
+
 // auditRefusal writes who was refused what, as far as that is known. The query
 // is left out: it may hold a credential.
 func (s *Site) auditRefusal(r *http.Request, e *auth.Error, got presented, observed bool) {
 	event := auth.Event{
 		Kind: auth.RefusalEvent, Realm: s.cfg.Realm, Credential: got.credential.Kind, Address: s.address(r),
-		Method: r.Method, Path: r.URL.EscapedPath(), Observed: observed,
+		Method: r.Method, Path: s.shownPath(r), Observed: observed,
 	}.Failed(e)
 	if p := got.principal(); p != nil {
 		event.Subject, event.TokenID, event.KeyID = p.Subject, p.TokenID, p.KeyID
