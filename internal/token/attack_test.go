@@ -212,7 +212,7 @@ func TestJ14DatesMissingOrOfAnotherKind(t *testing.T) {
 			}
 		})
 	}
-	for _, ago := range []time.Duration{0, time.Second, 61 * time.Second} {
+	for _, ago := range []time.Duration{time.Second, 61 * time.Second} {
 		text := raw("exp", fmt.Sprint(start.Add(-ago).Unix()))
 		b.refused(t, forge(header("HS256", b.kid(), typeJWT), text, b.secretOf()), auth.ReasonExpired)
 		b.refused(t, forge(header("HS256", b.kid(), typeJWT), text, []byte("another")), auth.ReasonSignature)

@@ -15,9 +15,10 @@ type Claims struct {
 	ID string
 	// Subject is the sub.
 	Subject string
-	// Issued and Expires are the iat, cut to a second, and the exp, raised to
-	// one: the session's own expiry, which may fall within that second, is the
-	// one that counts.
+	// Issued and Expires are the iat and the exp, both cut to a second, so that
+	// they are as far apart as the token lives; an exp is raised where it would
+	// be the iat. The session's own expiry, which may fall within the second
+	// that begins with exp, is the one that counts.
 	Issued, Expires time.Time
 	// TextDates has iat and exp written as text, as the tokens of crm_token
 	// are. Such tokens are signed with keys of their own, so that which form
@@ -33,7 +34,8 @@ type Claims struct {
 
 const (
 	// clockSkew is how far in the future an iat may lie: two nodes that share
-	// a store do not share a clock. An exp has no leeway.
+	// a store do not share a clock. An exp has no leeway, but for what was cut
+	// off it.
 	clockSkew = 60 * time.Second
 	// maxDate is the last second of the year 9999. It stops arithmetic with
 	// times from overflowing.
@@ -62,7 +64,7 @@ func (c Claims) encode(realm string) ([]byte, error) {
 		}
 	}
 	iat, exp := c.Issued.Unix(), c.Expires.Unix()
-	if c.Expires.Nanosecond() > 0 {
+	if exp == iat && c.Expires.After(c.Issued) {
 		exp++
 	}
 	if c.ID == "" || c.Subject == "" || iat < 0 || exp <= iat || exp > maxDate {
@@ -119,7 +121,7 @@ func decodeClaims(payload []byte, realm, use string, now time.Time) (Claims, err
 	if c.Issued.After(now.Add(clockSkew)) {
 		return Claims{}, errEarly
 	}
-	if !now.Before(c.Expires) {
+	if !now.Before(c.Expires.Add(time.Second)) { // the session knows when within it
 		return Claims{}, errExpired
 	}
 	for _, name := range registered {

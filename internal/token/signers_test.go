@@ -225,31 +225,44 @@ func TestTextDates(t *testing.T) {
 	if !got.TextDates || !got.Expires.Equal(c.Expires) || !got.Issued.Equal(c.Issued) {
 		t.Errorf("claims are %+v", got)
 	}
-	b.clock = c.Expires
+	b.clock = c.Expires.Add(time.Second)
 	b.refused(t, text, auth.ReasonExpired)
 	if len(b.store.rows) != 1 || b.store.rows[0].Use != UseTextDates {
 		t.Error("text dates are not signed with a key of their own")
 	}
 }
 
-func TestExpiryHasNoLeeway(t *testing.T) {
+// TestExpiryHasTheSecondThatItBegins: what follows the cut second is the
+// session's to say.
+func TestExpiryHasTheSecondThatItBegins(t *testing.T) {
 	b := newBench(t)
 	text := b.sign(t, "default", claims())
-	b.clock = start.Add(time.Hour - time.Nanosecond)
+	b.clock = start.Add(time.Hour + time.Second - time.Nanosecond)
 	b.accepted(t, text)
-	b.clock = start.Add(time.Hour)
+	b.clock = start.Add(time.Hour + time.Second)
 	b.refused(t, text, auth.ReasonExpired)
 	b.clock = start.Add(100 * 365 * 24 * time.Hour)
 	b.refused(t, text, auth.ReasonExpired)
 }
 
-func TestExpiryIsRaisedToASecond(t *testing.T) {
-	b := newBench(t)
-	c := claims()
-	c.Issued, c.Expires = start.Add(900*time.Millisecond), start.Add(20*time.Second+time.Millisecond)
-	got := b.accepted(t, b.sign(t, "default", c))
-	if !got.Issued.Equal(start) || !got.Expires.Equal(start.Add(21*time.Second)) {
-		t.Errorf("issued %v, expires %v", got.Issued, got.Expires)
+func TestDatesAreAsFarApartAsTheTokenLives(t *testing.T) {
+	for lives, want := range map[time.Duration]time.Duration{
+		20 * time.Second:                       20 * time.Second,
+		2 * time.Hour:                          2 * time.Hour,
+		20*time.Second + 100*time.Millisecond:  21 * time.Second,
+		20*time.Second + 99*time.Millisecond:   20 * time.Second,
+		time.Millisecond:                       time.Second, // never none
+		time.Second - 100*time.Millisecond:     time.Second,
+		time.Second + 100*time.Millisecond - 1: time.Second,
+	} {
+		b := newBench(t)
+		c := claims()
+		c.Issued = start.Add(900 * time.Millisecond)
+		c.Expires = c.Issued.Add(lives)
+		got := b.accepted(t, b.sign(t, "default", c))
+		if !got.Issued.Equal(start) || !got.Expires.Equal(start.Add(want)) {
+			t.Errorf("%v: issued %v, expires %v", lives, got.Issued, got.Expires)
+		}
 	}
 }
 
