@@ -12,13 +12,24 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
+// TokenKind is what a token is for.
+type TokenKind = store.SessionKind
+
+// The kinds of token. Only one for access is there to call with by itself: one
+// is good for a refresh, one for one login, and one counts beside an API key.
+const (
+	KindAccess  = store.AccessToken
+	KindRefresh = store.RefreshToken
+	KindOneTime = store.OneTimeToken
+	KindEntity  = store.EntityToken
+)
+
 // Introspection is what a client may know of a token (RFC 7662 section 2.2).
 // The zero value is a token that is not good, or not the client's business.
 type Introspection struct {
 	Active bool
-	// Refresh tells a refresh token from an access token.
-	Refresh bool
-	Scopes  auth.Scope
+	Kind   TokenKind
+	Scopes auth.Scope
 	// ClientID is the id of the key that obtained the token, "" for none.
 	ClientID          string
 	Username, Subject string
@@ -27,10 +38,9 @@ type Introspection struct {
 	Issued, Expires time.Time
 }
 
-// Introspect says what a token is, whichever dialect issued it. Only tokens of
-// the client's own subject are told of, and of those only access and refresh
-// tokens: what is good for one trade, or beside a key alone, is no token that a
-// caller could be asked for. It asks the store every time.
+// Introspect says what a token is, whichever dialect issued it and whatever it
+// is for. Only tokens of the client's own subject are told of. It asks the
+// store every time.
 func (s *Service) Introspect(ctx context.Context, c Client, text auth.Secret) (Introspection, error) {
 	row, err := s.owned(ctx, c, text)
 	if auth.IsNotFound(err) {
@@ -44,7 +54,7 @@ func (s *Service) Introspect(ctx context.Context, c Client, text auth.Secret) (I
 		return Introspection{}, err
 	}
 	i := Introspection{
-		Active: true, Refresh: row.Kind == store.RefreshToken, Scopes: row.Scopes,
+		Active: true, Kind: row.Kind, Scopes: row.Scopes,
 		Username: c.username(), Subject: row.Subject, ID: row.ID, Issued: row.Issued, Expires: expires,
 	}
 	if row.KeyID != 0 {
@@ -88,7 +98,7 @@ func (s *Service) owned(ctx context.Context, c Client, text auth.Secret) (store.
 // idle time considered; the zero time for one that is not good at all. The
 // account itself was looked at when the client was verified.
 func (s *Service) goodUntil(ctx context.Context, c Client, row store.Session) (time.Time, error) {
-	if (row.Kind != store.AccessToken && row.Kind != store.RefreshToken) || !row.Retired.IsZero() {
+	if !row.Retired.IsZero() {
 		return time.Time{}, nil
 	}
 	if row.Kind == store.RefreshToken && row.KeyID == c.key.ID && !slices.Contains(row.Flags, c.standing()) {

@@ -32,12 +32,12 @@ func TestAClientIsToldOfItsTokens(t *testing.T) {
 	forEachStore(t, usual, func(t *testing.T, w *clientWorld) {
 		got := w.tokens("stock")
 		for name, c := range map[string]struct {
-			issued  session.Issued
-			refresh bool
-		}{"the access token": {got.Access, false}, "the refresh token": {got.Refresh, true}} {
+			issued session.Issued
+			kind   session.TokenKind
+		}{"the access token": {got.Access, session.KindAccess}, "the refresh token": {got.Refresh, session.KindRefresh}} {
 			i, err := w.Introspect(w.ctx, w.ann(), c.issued.Token)
 			must(t, err)
-			if !i.Active || i.Refresh != c.refresh || i.Scopes.String() != "stock" || i.ClientID != w.annClient || i.Username != "Ann" ||
+			if !i.Active || i.Kind != c.kind || i.Scopes.String() != "stock" || i.ClientID != w.annClient || i.Username != "Ann" ||
 				i.Subject != annID || i.ID != c.issued.ID || !i.Expires.Equal(c.issued.Expires) || !i.Issued.Equal(c.issued.Issued) {
 				t.Errorf("%s is %+v", name, i)
 			}
@@ -84,6 +84,27 @@ func TestAnyTokenOfItsSubjectIsAClientsBusiness(t *testing.T) {
 	}
 }
 
+// TestAClientIsToldWhatATokenIsFor: guards take neither of these by itself.
+func TestAClientIsToldWhatATokenIsFor(t *testing.T) {
+	for _, kind := range []session.TokenKind{session.KindOneTime, session.KindEntity} {
+		t.Run(string(kind), func(t *testing.T) {
+			w := newClientWorld(t, usual)
+			text := w.plant(func(s *store.Session) { s.Kind = kind })
+			if i, err := w.Introspect(w.ctx, w.ann(), text); err != nil || !i.Active || i.Kind != kind || i.Subject != annID {
+				t.Errorf("%+v, %v", i, err)
+			}
+			if i, err := w.Introspect(w.ctx, w.as(w.bobClient, bobSecret), text); err != nil || i.Active {
+				t.Errorf("a stranger is told %+v, %v", i, err)
+			}
+			w.wantDead(text)
+			must(t, w.RevokeToken(w.ctx, w.ann(), text))
+			if i, err := w.Introspect(w.ctx, w.ann(), text); err != nil || i.Active {
+				t.Errorf("revoked it is %+v, %v", i, err)
+			}
+		})
+	}
+}
+
 func TestAKeyOfNoAccountIsToldOfItsOwnTokens(t *testing.T) {
 	w := newClientWorld(t, usual)
 	c := w.as(w.tenantClient, tenantSecret)
@@ -106,8 +127,6 @@ func TestWhatIsNotGoodIsInactive(t *testing.T) {
 			s.Updated = store.Precise(w.now()).Add(-time.Minute - authn.IdlePrecision(time.Minute))
 		},
 		"it was used":                      func(w *clientWorld, s *store.Session) { s.Retired = w.now() },
-		"it is good for one trade":         func(_ *clientWorld, s *store.Session) { s.Kind = store.OneTimeToken },
-		"it counts beside a key only":      func(_ *clientWorld, s *store.Session) { s.Kind = store.EntityToken },
 		"its key is revoked":               func(_ *clientWorld, s *store.Session) { s.KeyID = 2 },
 		"its account is not of its tenant": func(_ *clientWorld, s *store.Session) { s.Tenant = "t-other" },
 		"it is of another realm":           func(_ *clientWorld, s *store.Session) { s.Realm = "elsewhere" },

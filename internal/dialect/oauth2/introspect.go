@@ -13,12 +13,16 @@ const (
 	revokePath     = "/revoke"
 )
 
-// The values of token_type. A refresh token has a type that nobody takes for
-// one to call with.
-const (
-	bearerType  = "Bearer"
-	refreshType = "refresh_token"
-)
+const bearerType = "Bearer"
+
+// tokenTypes are the values of token_type. What is no access token has a type
+// that nobody takes for one to call with.
+var tokenTypes = map[session.TokenKind]string{
+	session.KindAccess:  bearerType,
+	session.KindRefresh: "refresh_token",
+	session.KindOneTime: "login_token",
+	session.KindEntity:  "entity_token",
+}
 
 // introspection is the answer of RFC 7662 section 2.2.
 type introspection struct {
@@ -88,12 +92,8 @@ func (d *Dialect) newIntrospection(i session.Introspection) introspection {
 	if !i.Active {
 		return introspection{}
 	}
-	kind := bearerType
-	if i.Refresh {
-		kind = refreshType
-	}
 	return introspection{
-		Active: true, Scope: i.Scopes.String(), ClientID: i.ClientID, Username: i.Username, TokenType: kind,
+		Active: true, Scope: i.Scopes.String(), ClientID: i.ClientID, Username: i.Username, TokenType: tokenTypes[i.Kind],
 		Expires: i.Expires.Unix(), Issued: i.Issued.Unix(), Subject: i.Subject, Issuer: d.issuer, ID: i.ID,
 	}
 }

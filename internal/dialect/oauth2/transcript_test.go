@@ -151,7 +151,7 @@ func (s *fakeService) Introspect(_ context.Context, _ session.Client, text auth.
 	}
 	words, _ := s.word("active")
 	return session.Introspection{
-		Active: true, Refresh: words[0] == "refresh", Scopes: strings.Fields(words[1]), ClientID: words[2],
+		Active: true, Kind: session.TokenKind(words[0]), Scopes: strings.Fields(words[1]), ClientID: words[2],
 		Username: words[3], Subject: words[4], ID: words[5], Issued: instant(s.t, words[6]), Expires: instant(s.t, words[7]),
 	}, nil
 }
