@@ -35,8 +35,9 @@ func (r *redactor) hidesParam(name string) bool {
 const maxNesting = 3
 
 // scrub returns text without the values of credential parameters, without the
-// user information of URLs and without tokens in the paths of a login. It takes request targets, Referer and Location
-// values, bare query strings and sentences that quote one of them.
+// user information of URLs and without tokens in the paths of a login. It takes
+// request targets, Referer and Location values, bare query strings and
+// sentences that quote one of them.
 func (r *redactor) scrub(text string) string { return r.scrubNested(text, maxNesting) }
 
 func (r *redactor) scrubNested(text string, nesting int) string {
