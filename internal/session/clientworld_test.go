@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,8 +50,7 @@ type clientWorld struct {
 
 	annClient, annClient2, bobClient, tenantClient string
 
-	mu     sync.Mutex
-	events []auth.Event
+	eventLog
 }
 
 func newClientWorld(t *testing.T, cfg session.Config) *clientWorld {
@@ -123,10 +121,7 @@ func (w *clientWorld) populateClients() {
 // client adds a key and returns its id as a client sends it.
 func (w *clientWorld) client(secret string, k store.Key) string {
 	w.t.Helper()
-	k.Realm, k.Digest = realm, auth.DigestOf(secret)
-	id, err := w.Keys.InsertKey(w.ctx, k)
-	must(w.t, err)
-	return strconv.FormatInt(id, 10)
+	return strconv.FormatInt(insertKey(w.t, w.Keys, secret, k), 10)
 }
 
 // now is a time between two milliseconds, as most are.
@@ -135,24 +130,6 @@ func (w *clientWorld) now() time.Time {
 }
 
 func (w *clientWorld) pass(d time.Duration) { w.clock.Add(int64(d)) }
-
-func (w *clientWorld) record(_ context.Context, e auth.Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.events = append(w.events, e)
-}
-
-// count returns how many events of a kind there are that went well or not.
-func (w *clientWorld) count(kind auth.EventKind, ok bool) (n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, e := range w.events {
-		if e.Kind == kind && e.OK == ok {
-			n++
-		}
-	}
-	return n
-}
 
 // as verifies a client and fails the test where that is refused.
 func (w *clientWorld) as(id, secret string) session.Client {

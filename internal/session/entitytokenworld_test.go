@@ -45,22 +45,15 @@ func userToken(name string) string { return "planted-user-token-of-" + name }
 // entityWorld is a store with people, entities and keys, at a time of its own.
 type entityWorld struct {
 	store.Store
-	t     testing.TB
-	ctx   context.Context
-	clock atomic.Int64 // nanoseconds since the world began
-	dir   string
-	deps  session.Deps
+	t    testing.TB
+	ctx  context.Context
+	dir  string
+	deps session.Deps
 	*session.Service
 
-	mu     sync.Mutex
-	events []auth.Event
+	eventLog
+	worldClock
 }
-
-var worldBegan = time.Date(2026, 3, 4, 5, 6, 7, 890e6, time.UTC)
-
-func (w *entityWorld) now() time.Time { return worldBegan.Add(time.Duration(w.clock.Load())) }
-
-func (w *entityWorld) sleep(d time.Duration) { w.clock.Add(int64(d)) }
 
 // onEachStore runs a test on every store that stands here.
 func onEachStore(t *testing.T, cfg session.Config, test func(*testing.T, *entityWorld)) {
@@ -104,12 +97,6 @@ func (w *entityWorld) service(cfg session.Config) *session.Service {
 	return session.New(&w.deps, cfg)
 }
 
-func (w *entityWorld) record(_ context.Context, e auth.Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.events = append(w.events, e)
-}
-
 func (w *entityWorld) populate() {
 	must(w.t, w.Tenants.InsertTenant(w.ctx, store.Tenant{ID: acmeID, Realm: realm, Name: "Acme Ltd"}))
 	must(w.t, w.Tenants.InsertTenant(w.ctx, store.Tenant{ID: betaID, Realm: realm, Name: "Beta"}))
@@ -146,10 +133,7 @@ func (w *entityWorld) populate() {
 
 func (w *entityWorld) addKey(text string, k store.Key) int64 {
 	w.t.Helper()
-	k.Realm, k.Digest = realm, auth.DigestOf(text)
-	id, err := w.Keys.InsertKey(w.ctx, k)
-	must(w.t, err)
-	return id
+	return insertKey(w.t, w.Keys, text, k)
 }
 
 func (w *entityWorld) addToken(text string, row store.Session) {

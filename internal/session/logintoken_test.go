@@ -16,7 +16,7 @@ import (
 var (
 	uuidForm  = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	lowerHex  = regexp.MustCompile(`^[0-9a-f]{32}$`)
-	wholeDate = linkWorldBegan.Truncate(time.Second)
+	wholeDate = worldBegan.Truncate(time.Second)
 )
 
 func TestALoginTokenIsMade(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,25 +35,12 @@ type linkWorld struct {
 	*session.Service
 	t      *testing.T
 	ctx    context.Context
-	clock  atomic.Int64 // nanoseconds since the world began
 	deps   session.Deps
 	hasher *countingHasher
 	keyIDs map[string]int64
 
-	mu     sync.Mutex
-	events []auth.Event
-}
-
-var linkWorldBegan = time.Date(2026, 3, 4, 5, 6, 7, 890e6, time.UTC)
-
-func (w *linkWorld) now() time.Time { return linkWorldBegan.Add(time.Duration(w.clock.Load())) }
-
-func (w *linkWorld) sleep(d time.Duration) { w.clock.Add(int64(d)) }
-
-func (w *linkWorld) record(_ context.Context, e auth.Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.events = append(w.events, e)
+	eventLog
+	worldClock
 }
 
 // linkConfig is what the dialect makes of its defaults.
@@ -112,10 +97,7 @@ func (w *linkWorld) open(s store.Store) {
 
 func (w *linkWorld) addKey(text string, k store.Key) {
 	w.t.Helper()
-	k.Realm, k.Digest = realm, auth.DigestOf(text)
-	id, err := w.Keys.InsertKey(w.ctx, k)
-	must(w.t, err)
-	w.keyIDs[text] = id
+	w.keyIDs[text] = insertKey(w.t, w.Keys, text, k)
 }
 
 // as returns the caller that a login by password makes.

@@ -105,7 +105,7 @@ func TestALoginTokenOfAnotherPlaceIsNothing(t *testing.T) {
 func TestAnExpiredLoginTokenIsToldApartOnceAndGone(t *testing.T) {
 	withLinks(t, func(t *testing.T, w *linkWorld) {
 		l := w.link(w.as("ann"))
-		w.clock.Store(int64(l.Expires.Sub(linkWorldBegan)))
+		w.clock.Store(int64(l.Expires.Sub(worldBegan)))
 		_, err := w.Redeem(w.ctx, l.ID, auth.NewSecret("wrong"), false)
 		wantRefusal(t, err, auth.InvalidCredential, auth.ReasonUnknown) // told to nobody else
 		_, err = w.redeem(l)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -53,8 +52,7 @@ type world struct {
 	password *session.Service // a login block like management's
 	keys     *session.Service // a login block like timed_login's
 
-	mu     sync.Mutex
-	events []auth.Event
+	eventLog
 }
 
 func newWorld(t testing.TB) *world {
@@ -119,19 +117,10 @@ func (w *world) hash(text string) auth.Secret {
 
 func (w *world) addKey(text string, k store.Key) int64 {
 	w.t.Helper()
-	k.Realm, k.Digest = realm, auth.DigestOf(text)
-	id, err := w.Keys.InsertKey(w.ctx, k)
-	must(w.t, err)
-	return id
+	return insertKey(w.t, w.Keys, text, k)
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.clock.Load())) }
-
-func (w *world) record(_ context.Context, e auth.Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.events = append(w.events, e)
-}
 
 // last returns the newest event.
 func (w *world) last() auth.Event {
