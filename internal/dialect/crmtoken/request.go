@@ -61,11 +61,11 @@ func checkCoding(h http.Header) error {
 // write UTF-8.
 var byteOrderMark = []byte("\ufeff")
 
-// parseObject reads one JSON object. No body is an empty one, and so is `[]`,
-// as which PHP writes an empty array.
+// parseObject reads one JSON object. No body is an empty one, and so are `[]`,
+// as which PHP writes an empty array, and `null`, as which .NET writes nothing.
 func parseObject(body []byte) (dialect.Object, error) {
 	body = bytes.TrimPrefix(body, byteOrderMark)
-	if dialect.Blank(body) || bytes.Equal(bytes.TrimSpace(body), []byte("[]")) {
+	if text := string(bytes.TrimSpace(body)); dialect.Blank(body) || text == "[]" || text == "null" {
 		body = []byte("{}")
 	}
 	return dialect.ParseObject(body, dialect.ExactNames)
