@@ -8,12 +8,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-// leastToken is the length of the shortest token that stands in a path.
-const leastToken = 32
+// leastToken is below the length of the shortest token that anyone may put into
+// such a path: login tokens have 32 characters, but clients send what they have.
+const leastToken = 20
 
 // HideTokens returns text, a path or what holds one, without the segments
-// behind one of the paths below that may be a token: all of 32 characters and
-// more that are no UUID. It is for logs, see [Kind.TokenPaths].
+// behind one of the paths, in any case, that may be a token: all of 20
+// characters and more that are no UUID. It is for logs, see [Kind.TokenPaths].
 func HideTokens(text string, below ...string) string {
 	for _, path := range below {
 		text = hideBelow(text, path+"/")
@@ -24,7 +25,7 @@ func HideTokens(text string, below ...string) string {
 func hideBelow(text, path string) string {
 	var out strings.Builder
 	rest := text
-	for at := strings.Index(rest, path); at >= 0; at = strings.Index(rest, path) {
+	for at := indexFold(rest, path); at >= 0; at = indexFold(rest, path) {
 		start := at + len(path)
 		end := start + segment(rest[start:])
 		out.WriteString(rest[:start])
@@ -39,6 +40,22 @@ func hideBelow(text, path string) string {
 		return text
 	}
 	return out.String() + rest
+}
+
+// indexFold is [strings.Index] without regard to the case of ASCII letters: a
+// call that is spelled wrong is refused, and logged with its token all the
+// same. part begins with a slash.
+func indexFold(text, part string) int {
+	for from := 0; ; from++ {
+		at := strings.IndexByte(text[from:], part[0])
+		if at < 0 || len(text) < from+at+len(part) {
+			return -1
+		}
+		from += at
+		if equalFold(text[from:from+len(part)], part) {
+			return from
+		}
+	}
 }
 
 // segment returns how long the segment is that text begins with.

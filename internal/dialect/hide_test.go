@@ -18,6 +18,8 @@ func TestHideTokens(t *testing.T) {
 		"one of broken encoding goes":       {"/login/%zz" + hex, "/login/REDACTED"},
 		"one in a whole URL goes":           {`Get "https://a/login/` + hex + `": EOF`, `Get "https://a/login/REDACTED": EOF`},
 		"every one goes":                    {"/login/" + hex + " /login/" + hex, "/login/REDACTED /login/REDACTED"},
+		"a token of another kind goes":      {"/login/ght_0123456789abcdefABCDEF", "/login/REDACTED"},
+		"a path in another case counts":     {"/x/Login/" + hex, "/x/Login/REDACTED"},
 		"a UUID stays":                      {"/login/" + id + "?a=1", "/login/" + id + "?a=1"},
 		"a token as long as a UUID goes":    {"/login/" + hex + "0000", "/login/REDACTED"},
 		"what is short stays":               {"/login/callback", "/login/callback"},

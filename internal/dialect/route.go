@@ -30,7 +30,8 @@ func (r Route) cutBelow(path string) (rest string, ok bool) {
 		if end == 0 {
 			end = len(path)
 		}
-		got := path[1:end]
+		// Some upstreams drop what is trimmed here, and would take the rest.
+		got := strings.TrimRight(path[1:end], ". ")
 		if got == "" || want != "*" && (len(got) != len(want) || !r.equal(got, want)) {
 			return "", false
 		}
@@ -70,6 +71,11 @@ func (r Route) equal(a, b string) bool {
 	if !r.Fold {
 		return a == b
 	}
+	return equalFold(a, b)
+}
+
+// equalFold compares two texts of one length.
+func equalFold(a, b string) bool {
 	for i := range len(a) {
 		if lower(a[i]) != lower(b[i]) {
 			return false

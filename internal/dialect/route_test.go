@@ -30,6 +30,7 @@ func TestARouteThatIsNarrowedCoversWhatGoesOnLikeIt(t *testing.T) {
 	for path, want := range map[string]bool{
 		"/entities/a/users/b/token": true, "/entities/a/users/b/token/refresh": true, "/entities/a/users/b/token/": true,
 		"/Entities/A/USERS/b/Token": true, "/entities/users/users/users/token": true,
+		"/entities/a/users/b/token.": true, "/entities/a/users /b/token ": true, "/entities/a/users/b/token. /refresh": true,
 		"/entities": false, "/entities/": false, "/entities/a": false, "/entities/a/users/b": false, "/entities/a/users/b/": false,
 		"/entities/a/users/b/tokens": false, "/entities/a/users/b/toke": false, "/entities/a/user/b/token": false,
 		"/entities//users/b/token": false, "/entities/a/users//token": false, "/entities/a/x/users/b/token": false,

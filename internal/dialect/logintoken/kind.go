@@ -65,7 +65,7 @@ func Kind() dialect.Kind {
 			return map[string]string{"/login": siblingPath(cfg, optLogin), "/authentication": siblingPath(cfg, optAuthentication)}
 		},
 		TokenPaths: func(cfg dialect.Config) []string {
-			return []string{siblingPath(cfg, optLogin), siblingPath(cfg, optAuthentication)}
+			return []string{cfg.Base, siblingPath(cfg, optLogin), siblingPath(cfg, optAuthentication)}
 		},
 		New: func(cfg dialect.Config, s *session.Service) (dialect.Dialect, error) {
 			return New(cfg, s)
