@@ -2,11 +2,14 @@ package caddymodule
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -390,6 +393,12 @@ func TestWholeWebSockets(t *testing.T) {
 		if line, err := in.ReadString('\n'); err != nil || line != "hello\n" {
 			t.Errorf("%q %v", line, err)
 		}
+	})
+	// Caddy counts the bytes of a socket until its handler has ended, and reads
+	// the counts without a lock when it is stopped before that.
+	eventually(t, 20*time.Second, "the socket has ended", func() bool {
+		text, err := os.ReadFile(filepath.Join(w.dir, "caddy.log"))
+		return err == nil && bytes.Contains(text, []byte(`"status":101`))
 	})
 }
 
