@@ -33,6 +33,7 @@ type siteBlock struct {
 // subdirectives are the words of a gatehouse block.
 var subdirectives = map[string]func(*siteBlock) error{
 	"accept":        (*siteBlock).accept,
+	"debug":         (*siteBlock).debug,
 	"errors":        (*siteBlock).errors,
 	"identity":      (*siteBlock).identity,
 	"insecure_http": (*siteBlock).insecureHTTP,
@@ -62,6 +63,7 @@ var repeatable = []string{"accept", "login", "public", "require"}
 //	    rate     <events> <window> { … }
 //	    methods  <method…>
 //	    insecure_http
+//	    debug
 //	}
 //
 // login, accept, public and require may be repeated.

@@ -29,6 +29,7 @@ func (b *siteBlock) public() error {
 //	    scope      <name…>
 //	    permission read | write | delete | create …
 //	    tenant     <value…>
+//	    subject    <value…>
 //	}
 //
 // All lines must hold; the values of a line are alternatives.
@@ -57,15 +58,17 @@ var requireLines = map[string]string{
 	"scope":      "scope <name…>",
 	"permission": "permission read|write|delete|create…",
 	"tenant":     "tenant <name or placeholder…>",
+	"subject":    "subject <id or placeholder…>",
 }
 
 func (q *Require) line(d *caddyfile.Dispenser) error {
 	word := d.Val()
 	values, ok := map[string]*[]string{
 		"role": &q.Roles, "scope": &q.Scopes, "permission": &q.Permissions, "tenant": &q.Tenants,
+		"subject": &q.Subjects,
 	}[word]
 	if !ok {
-		return unknownWord(d, "require", []string{"role", "scope", "permission", "tenant"})
+		return unknownWord(d, "require", []string{"role", "scope", "permission", "tenant", "subject"})
 	}
 	if len(*values) > 0 {
 		return d.Errf("%s stands twice: values on a line are alternatives; for both, write a second require", word)

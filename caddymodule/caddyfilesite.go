@@ -53,6 +53,14 @@ func (b *siteBlock) insecureHTTP() error {
 	return noArg(b.Dispenser, "insecure_http")
 }
 
+// debug reads
+//
+//	debug
+func (b *siteBlock) debug() error {
+	b.handler.Debug = true
+	return noArg(b.Dispenser, "debug")
+}
+
 // methods reads
 //
 //	methods <method…>

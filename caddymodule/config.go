@@ -81,6 +81,11 @@ type Handler struct {
 	// in front of this server. The default is false.
 	InsecureHTTP bool `json:"insecure_http,omitempty"`
 
+	// Tell in the header field X-Gatehouse-Reason of each refusal why it is
+	// one. It tells everyone: turn it on for as long as you look for a fault.
+	// The default is false.
+	Debug bool `json:"debug,omitempty"`
+
 	// Methods that are forwarded beside the usual ones, in upper case. The
 	// default is none.
 	Methods []string `json:"methods,omitempty"`
@@ -175,6 +180,10 @@ type Require struct {
 	// Tenants that the credential is bound to. Placeholders are replaced for
 	// each request, e.g. `{http.request.uri.path.1}`.
 	Tenants []string `json:"tenants,omitempty"`
+
+	// Ids of the accounts that may. Placeholders are replaced for each
+	// request, e.g. `{http.request.uri.path.1}`; the id is compared exactly.
+	Subjects []string `json:"subjects,omitempty"`
 }
 
 // Identity is what the upstream is told of the caller.

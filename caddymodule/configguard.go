@@ -63,7 +63,7 @@ func checkPattern(p string) error {
 
 // build returns a requirement as the gateway takes it.
 func (q *Require) build(ctx caddy.Context) (gateway.Requirement, error) {
-	built := gateway.Requirement{Roles: q.Roles, Scopes: q.Scopes, Tenants: q.Tenants}
+	built := gateway.Requirement{Roles: q.Roles, Scopes: q.Scopes, Tenants: q.Tenants, Subjects: q.Subjects}
 	if err := q.check(); err != nil {
 		return built, err
 	}
@@ -79,8 +79,8 @@ func (q *Require) build(ctx caddy.Context) (gateway.Requirement, error) {
 // check refuses a requirement that requires nothing: whoever wrote it meant
 // something else.
 func (q *Require) check() error {
-	if len(q.Roles)+len(q.Scopes)+len(q.Permissions)+len(q.Tenants) == 0 {
-		return errors.New("require says nothing: it takes role, scope, permission or tenant")
+	if len(q.Roles)+len(q.Scopes)+len(q.Permissions)+len(q.Tenants)+len(q.Subjects) == 0 {
+		return errors.New("require says nothing: it takes role, scope, permission, tenant or subject")
 	}
 	for _, line := range []struct {
 		what   string
@@ -90,7 +90,8 @@ func (q *Require) check() error {
 		{"role", q.Roles, checkScopeName},
 		{"scope", q.Scopes, checkScopeName},
 		{"permission", q.Permissions, checkPermission},
-		{"tenant", q.Tenants, checkTenant},
+		{"tenant", q.Tenants, checkValue},
+		{"subject", q.Subjects, checkValue},
 	} {
 		if err := checkAlternatives(line.what, line.values, line.check); err != nil {
 			return err
@@ -132,7 +133,7 @@ func checkTemplate(template string) error {
 	return nil
 }
 
-func checkTenant(value string) error { return cmp.Or(checkTemplate(value), checkUserFields(value)) }
+func checkValue(value string) error { return cmp.Or(checkTemplate(value), checkUserFields(value)) }
 
 // build returns what the upstream is told as the gateway takes it.
 func (i *Identity) build() ([]gateway.Field, error) {

@@ -13,7 +13,7 @@ import (
 func (h *Handler) build(ctx caddy.Context) (gateway.Config, error) {
 	cfg := gateway.Config{
 		Realm: h.Realm, Errors: h.Errors, Observe: h.Mode == modeObserve,
-		InsecureHTTP: h.InsecureHTTP, Methods: h.Methods,
+		InsecureHTTP: h.InsecureHTTP, Debug: h.Debug, Methods: h.Methods,
 	}
 	for _, step := range []func() error{
 		h.check,

@@ -39,6 +39,9 @@ type Config struct {
 	Rate    *Rate
 	// InsecureHTTP allows credentials in the query without TLS.
 	InsecureHTTP bool
+	// Debug tells in a header field of each refusal why it is one. It is for
+	// operators: it tells an expired credential from an unknown one, to anyone.
+	Debug bool
 	// Methods are allowed beside the usual ones.
 	Methods []string
 	Hooks   Hooks
@@ -64,8 +67,9 @@ type Requirement struct {
 	Rule
 	Roles, Scopes []string
 	Permissions   []auth.Permission
-	// Tenants are templates, expanded for each request.
-	Tenants []string
+	// Tenants and Subjects are templates, expanded for each request. Subjects
+	// are compared with the id of the caller's account.
+	Tenants, Subjects []string
 }
 
 // Field is a header field told to the upstream; Value is a template.

@@ -55,6 +55,11 @@ var usualMethods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST",
 // methods returns the methods that pass.
 func (s *Site) methods() []string { return append(slices.Clone(usualMethods), s.cfg.Methods...) }
 
+// ReasonField is the header field that tells why a request was refused, where
+// a site is configured to tell. Logins have none: there it would tell whoever
+// guesses whether it was the name or the password that was wrong.
+const ReasonField = "X-Gatehouse-Reason"
+
 // refuse answers, counts and audits a request that does not pass.
 func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err error, got presented) {
 	failure := auth.AsError(err)
@@ -63,6 +68,9 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err
 	// A hook that panicked may do so again.
 	_ = contain(func() error { s.attach(r, got.verdict); return nil })
 	setNoStore(w.Header())
+	if s.cfg.Debug {
+		w.Header().Set(ReasonField, string(reasonOf(failure)))
+	}
 	s.cors.Allow(w.Header(), r)              // a script has to read what it did wrong
 	if failure.Reason == auth.ReasonMethod { // a matter of HTTP alone, with a status that few dialects know
 		w.Header().Set("Allow", strings.Join(s.methods(), ", "))

@@ -38,6 +38,15 @@ func TestARequirementIsHeldLineByLine(t *testing.T) {
 		{"a tenant in a part that the path has not", []gateway.Requirement{{Tenants: []string{"{path.7}"}}}, asAnn, auth.ReasonTenant},
 		{"a placeholder that nobody knows", []gateway.Requirement{{Tenants: []string{"{unknown}"}}}, asAnn, auth.ReasonTenant},
 		{"one of two tenants", []gateway.Requirement{{Tenants: []string{"t-2", "{path.1}"}}}, asAnn, ""},
+		{"a subject", []gateway.Requirement{{Subjects: []string{annID}}}, asAnn, ""},
+		{"the subject of a key", []gateway.Requirement{{Subjects: []string{annID}}}, withAnnKey, ""},
+		{"a subject that is not ann", []gateway.Requirement{{Subjects: []string{bobID}}}, asAnn, auth.ReasonSubject},
+		{"a username is no subject", []gateway.Requirement{{Subjects: []string{"ann"}}}, asAnn, auth.ReasonSubject},
+		{"a subject in another case", []gateway.Requirement{{Subjects: []string{strings.ToUpper(annID)}}}, asAnn, auth.ReasonSubject},
+		{"one of two subjects", []gateway.Requirement{{Subjects: []string{bobID, annID}}}, asAnn, ""},
+		{"a subject in a part that the path has not", []gateway.Requirement{{Subjects: []string{"{path.7}"}}}, asAnn, auth.ReasonSubject},
+		{"a subject that nobody knows", []gateway.Requirement{{Subjects: []string{"{unknown}"}}}, asAnn, auth.ReasonSubject},
+		{"a tenant that holds and a subject that fails", []gateway.Requirement{{Tenants: []string{"t-1"}, Subjects: []string{bobID}}}, asAnn, auth.ReasonSubject},
 		{"two lines that hold", []gateway.Requirement{{Roles: []string{"user"}, Tenants: []string{"t-1"}}}, asAnn, ""},
 		{"two lines of which the first fails", []gateway.Requirement{{Roles: []string{"admin"}, Tenants: []string{"t-1"}}}, asAnn, auth.ReasonRole},
 		{"two lines of which the second fails", []gateway.Requirement{{Roles: []string{"user"}, Tenants: []string{"t-2"}}}, asAnn, auth.ReasonTenant},
@@ -114,6 +123,17 @@ func TestNoSpellingOfAPathIsAWayAroundARequirement(t *testing.T) {
 	}
 	for _, path := range []string{"/adminx", "/admin-backup/x", "/x/admin"} {
 		wantForwarded(t, w.do(get(path, asAnn)), annID)
+	}
+}
+
+// TestACallerReachesItsOwnPathAlone, whatever a cached verdict was good for.
+func TestACallerReachesItsOwnPathAlone(t *testing.T) {
+	w := newWorld(t, gateway.Config{Require: []gateway.Requirement{{Rule: below("/users/*"), Subjects: []string{"{path.1}"}}}})
+	for range 3 {
+		wantForwarded(t, w.do(get("/users/"+annID+"/mail", asAnn)), annID)
+		wantRefused(t, w.do(get("/users/"+bobID+"/mail", asAnn)), http.StatusForbidden)
+		wantForwarded(t, w.do(get("/users/"+bobID+"/mail", asBob)), bobID)
+		wantRefused(t, w.do(get("/users", asAnn)), http.StatusForbidden)
 	}
 }
 

@@ -19,7 +19,7 @@ type rule struct {
 type requirement struct {
 	rule
 	policy.Requirement
-	tenants []string
+	tenants, subjects []string
 }
 
 func (s *Site) addRules() error {
@@ -43,7 +43,7 @@ func (s *Site) addRules() error {
 			Requirement: policy.Requirement{
 				Roles: r.Roles, Scopes: r.Scopes, Permissions: r.Permissions, SameName: sameTenant,
 			},
-			tenants: r.Tenants,
+			tenants: r.Tenants, subjects: r.Subjects,
 		})
 	}
 	return nil
@@ -110,20 +110,29 @@ func (s *Site) authorize(path string, r *http.Request, p *auth.Principal) error 
 		if p == nil {
 			return auth.Fail(auth.NoCredential, "", nil)
 		}
-		tenants, err := s.expandAll(r, q.tenants)
-		if err != nil {
-			return err
-		}
-		if err := q.Allow(p, tenants); err != nil {
+		if err := s.holds(r, q, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// holds returns nil where a requirement lets the caller make the request.
+func (s *Site) holds(r *http.Request, q *requirement, p *auth.Principal) error {
+	tenants, err := s.expandAll(r, q.tenants, auth.ReasonTenant)
+	if err != nil {
+		return err
+	}
+	subjects, err := s.expandAll(r, q.subjects, auth.ReasonSubject)
+	if err != nil {
+		return err
+	}
+	return q.Allow(p, tenants, subjects)
+}
+
 // expandAll replaces the placeholders of templates. A value that is not known
-// allows nobody.
-func (s *Site) expandAll(r *http.Request, templates []string) ([]string, error) {
+// allows nobody, for this reason.
+func (s *Site) expandAll(r *http.Request, templates []string, reason auth.Reason) ([]string, error) {
 	if len(templates) == 0 {
 		return nil, nil
 	}
@@ -131,7 +140,7 @@ func (s *Site) expandAll(r *http.Request, templates []string) ([]string, error) 
 	for i, t := range templates {
 		v, err := s.expand(r, t)
 		if err != nil {
-			return nil, auth.Fail(auth.InsufficientScope, auth.ReasonTenant, err)
+			return nil, auth.Fail(auth.InsufficientScope, reason, err)
 		}
 		values[i] = v
 	}

@@ -18,9 +18,10 @@ type Requirement struct {
 
 // Allow returns nil for a principal who may, else [auth.InsufficientScope]
 // with the reason. tenants are the ids or names, any of which the caller must
-// belong to, with their placeholders already replaced: with none the tenant
-// does not matter, and an empty value is nobody's.
-func (q *Requirement) Allow(p *auth.Principal, tenants []string) error {
+// belong to, and subjects the ids, any of which it must have, both with their
+// placeholders already replaced: with none they do not matter, and an empty
+// value is nobody's. Ids are compared exactly.
+func (q *Requirement) Allow(p *auth.Principal, tenants, subjects []string) error {
 	switch {
 	case len(q.Roles) > 0 && !p.HasRole(q.Roles...):
 		return insufficient(auth.ReasonRole)
@@ -32,6 +33,8 @@ func (q *Requirement) Allow(p *auth.Principal, tenants []string) error {
 		return insufficient(auth.ReasonPermission)
 	case len(tenants) > 0 && !slices.ContainsFunc(tenants, func(t string) bool { return q.belongs(p, t) }):
 		return insufficient(auth.ReasonTenant)
+	case len(subjects) > 0 && (p.Subject == "" || !slices.Contains(subjects, p.Subject)):
+		return insufficient(auth.ReasonSubject)
 	}
 	return nil
 }

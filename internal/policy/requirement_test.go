@@ -55,7 +55,7 @@ func TestAllow(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := c.q.Allow(c.p, c.tenants)
+			err := c.q.Allow(c.p, c.tenants, nil)
 			if c.reason == "" {
 				if err != nil {
 					t.Errorf("refused: %v", err)
@@ -69,12 +69,42 @@ func TestAllow(t *testing.T) {
 	}
 }
 
+func TestASubjectIsComparedExactly(t *testing.T) {
+	const id = "0b7e4bd8-8f0a-4d8e-9f5e-1d0c6a3d1a11"
+	ann := &auth.Principal{Subject: id, Username: "ann"}
+	for name, c := range map[string]struct {
+		p        *auth.Principal
+		subjects []string
+		may      bool
+	}{
+		"no subject does not matter":              {ann, nil, true},
+		"the id":                                  {ann, []string{id}, true},
+		"one of several":                          {ann, []string{"other", id}, true},
+		"another id":                              {ann, []string{"other"}, false},
+		"a name is no id":                         {ann, []string{"ann"}, false},
+		"an id in another case is another":        {ann, []string{strings.ToUpper(id)}, false},
+		"a part of an id is none":                 {ann, []string{id[:8]}, false},
+		"an empty value is nobody's":              {ann, []string{""}, false},
+		"not even that of a caller without an id": {&auth.Principal{}, []string{""}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := (&policy.Requirement{}).Allow(c.p, nil, c.subjects)
+			if c.may != (err == nil) {
+				t.Fatalf("got %v", err)
+			}
+			if e := auth.AsError(err); e != nil && (e.Code != auth.InsufficientScope || e.Reason != auth.ReasonSubject) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func TestAllowingAllocatesNothing(t *testing.T) {
-	p := &auth.Principal{Tenant: "t1", Roles: []string{"a", "b"}, Scopes: auth.Scope{"r"}, Permissions: auth.Read}
+	p := &auth.Principal{Tenant: "t1", Roles: []string{"a", "b"}, Scopes: auth.Scope{"r"}, Permissions: auth.Read, Subject: "s1"}
 	q := policy.Requirement{Roles: []string{"b"}, Scopes: []string{"r"}, Permissions: []auth.Permission{auth.Read}}
-	tenants := []string{"t1"}
+	tenants, subjects := []string{"t1"}, []string{"s1"}
 	if n := testing.AllocsPerRun(100, func() {
-		if q.Allow(p, tenants) != nil {
+		if q.Allow(p, tenants, subjects) != nil {
 			t.Error("refused")
 		}
 	}); n != 0 {
