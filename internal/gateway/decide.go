@@ -40,16 +40,19 @@ func (p presented) principal() *auth.Principal {
 // decide says whether a request may pass, and as whom.
 func (s *Site) decide(r *http.Request, path string) (presented, error) {
 	if !forward.Method(r.Method, s.cfg.Methods) {
+		s.traceMethod(r)
 		return presented{}, auth.Fail(auth.Malformed, auth.ReasonMethod, nil)
 	}
 	public, err := s.isPublic(path, r)
 	if err != nil {
 		return presented{}, auth.Fail(auth.Internal, "", err)
 	}
+	s.traceRate()
 	if err := s.limitAddress(r); err != nil {
 		return presented{}, err
 	}
 	if !public && s.asksFirst(r) {
+		s.tracePreflight()
 		return presented{preflight: true}, nil
 	}
 	got, err := s.identify(r)
@@ -58,6 +61,7 @@ func (s *Site) decide(r *http.Request, path string) (presented, error) {
 	}
 	if err != nil {
 		got = presented{} // a bad credential on a public path counts for nothing
+		s.traceIgnored()
 	}
 	got.public = public
 	if err := s.authorize(path, r, got.principal()); err != nil {

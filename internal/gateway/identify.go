@@ -11,6 +11,7 @@ import (
 // identify finds the one credential that counts.
 func (s *Site) identify(r *http.Request) (presented, error) {
 	all, err := s.chain.Read(r)
+	s.tracePresented(&all, err)
 	if err != nil {
 		return presented{}, err
 	}
@@ -23,7 +24,9 @@ func (s *Site) identify(r *http.Request) (presented, error) {
 	if all.Len() == 1 {
 		return s.resolve(r, all.At(0))
 	}
-	return s.combine(r, &all)
+	got, err := s.combine(r, &all)
+	s.traceCombined(got, err)
+	return got, err
 }
 
 // combine settles a request with several credentials. All that are good must
@@ -79,6 +82,13 @@ func oneCaller(good []presented) (presented, error) {
 
 // resolve verifies one credential for this request.
 func (s *Site) resolve(r *http.Request, c bearer.Credential) (presented, error) {
+	s.traceCache()
+	got, err := s.verify(r, c)
+	s.traceResolved(got, err)
+	return got, err
+}
+
+func (s *Site) verify(r *http.Request, c bearer.Credential) (presented, error) {
 	got := presented{credential: c}
 	v, err := s.resolver.Resolve(r.Context(), s.cfg.Realm, c)
 	if err != nil {
@@ -99,6 +109,7 @@ func (s *Site) refuseCleartext(r *http.Request, all *bearer.Presented) error {
 	}
 	for i := range all.Len() {
 		if all.At(i).Kind == auth.Query {
+			s.traceCleartext()
 			return auth.Fail(auth.Malformed, auth.ReasonCleartext, nil)
 		}
 	}

@@ -22,7 +22,9 @@ func (s *Site) watch(r *http.Request) {
 		failure := auth.AsError(err)
 		s.count(Observed, reasonOf(failure))
 		s.auditRefusal(r, failure, got, true)
+		s.traceRefused(failure, got, true)
 	case guarded:
+		s.traceTold(got)
 		s.count(got.outcome(), "")
 	}
 }

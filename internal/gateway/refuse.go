@@ -65,6 +65,7 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err
 	failure := auth.AsError(err)
 	s.count(Refused, reasonOf(failure))
 	s.auditRefusal(r, failure, got, false)
+	s.traceRefused(failure, got, false)
 	// A hook that panicked may do so again.
 	_ = contain(func() error { s.attach(r, got.verdict); return nil })
 	setNoStore(w.Header())

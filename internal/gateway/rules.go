@@ -73,10 +73,14 @@ func newRule(r Rule) (rule, error) {
 func (s *Site) isPublic(path string, r *http.Request) (bool, error) {
 	for i := range s.public {
 		ok, err := s.public[i].selects(policy.Pattern.Match, path, r)
+		if ok && err == nil {
+			s.tracePublic(i)
+		}
 		if ok || err != nil {
 			return ok, err
 		}
 	}
+	s.tracePublic(-1)
 	return false, nil
 }
 
@@ -99,26 +103,32 @@ func (u *rule) selects(match func(policy.Pattern, string) bool, path string, r *
 // for an anonymous caller.
 func (s *Site) authorize(path string, r *http.Request, p *auth.Principal) error {
 	for i := range s.require {
-		q := &s.require[i]
-		about, err := q.selects(policy.Pattern.MatchFold, path, r)
+		about, err := s.hold(path, r, &s.require[i], p)
+		s.traceRequire(i, about, err)
 		if err != nil {
-			return auth.Fail(auth.Internal, "", err)
-		}
-		if !about {
-			continue
-		}
-		if p == nil {
-			return auth.Fail(auth.NoCredential, "", nil)
-		}
-		if err := s.holds(r, q, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// holds returns nil where a requirement lets the caller make the request.
-func (s *Site) holds(r *http.Request, q *requirement, p *auth.Principal) error {
+// hold returns nil where a requirement lets the caller make the request, and
+// whether it is about it at all.
+func (s *Site) hold(path string, r *http.Request, q *requirement, p *auth.Principal) (about bool, err error) {
+	about, err = q.selects(policy.Pattern.MatchFold, path, r)
+	switch {
+	case err != nil:
+		return about, auth.Fail(auth.Internal, "", err)
+	case !about:
+		return false, nil
+	case p == nil:
+		return true, auth.Fail(auth.NoCredential, "", nil)
+	}
+	return true, s.allow(r, q, p)
+}
+
+// allow holds a caller against the lines of a requirement.
+func (s *Site) allow(r *http.Request, q *requirement, p *auth.Principal) error {
 	tenants, err := s.expandAll(r, q.tenants, auth.ReasonTenant)
 	if err != nil {
 		return err

@@ -68,13 +68,15 @@ func (s *Site) admitted(w http.ResponseWriter, r *http.Request) (to http.Respons
 // route reads the path of a request and finds the login block that answers it,
 // nil for none. Nothing is answered before Bind.
 func (s *Site) route(r *http.Request) (path string, l *login, err error) {
-	if path, err = policy.ReadPath(r.RequestURI, r.URL); err != nil {
+	if path, err = policy.ReadPath(r.RequestURI, r.URL); err == nil && path == "*" && r.Method != http.MethodOptions {
+		err = auth.Fail(auth.Malformed, auth.ReasonPath, nil) // RFC 9112 section 3.2.4
+	}
+	s.tracePath(r, path, err)
+	if err != nil {
 		return "", nil, err
 	}
-	if path == "*" && r.Method != http.MethodOptions { // RFC 9112 section 3.2.4
-		return "", nil, auth.Fail(auth.Malformed, auth.ReasonPath, nil)
-	}
 	l = s.loginFor(path)
+	s.traceLogin(l)
 	if !s.ready.Load() {
 		return path, l, auth.Fail(auth.Unavailable, auth.ReasonStarting, nil)
 	}
@@ -95,6 +97,10 @@ func (s *Site) loginFor(path string) *login {
 // serveLogin hands a call to its dialect. Logins in TLS early data are the
 // dialect's to refuse, as every other request that it cannot take.
 func (s *Site) serveLogin(w http.ResponseWriter, r *http.Request, l *login) {
+	if s.trace != nil {
+		s.trace.leaveTo(l)
+		return
+	}
 	s.attach(r, nil)
 	setNoStore(w.Header())
 	call := &loginCall{site: s, r: r, dialect: l.kind.Name}
@@ -112,6 +118,7 @@ func (s *Site) admit(r *http.Request, path string) (presented, error) {
 	if err := s.tell(r, got); err != nil {
 		return got, err
 	}
+	s.traceTold(got)
 	s.count(got.outcome(), "")
 	return got, nil
 }

@@ -32,6 +32,8 @@ type Site struct {
 	deps     *session.Deps
 	resolver *authn.Resolver
 	rates    *throttle.Rate
+	// trace is nil for a guard that serves.
+	trace *Explainer
 }
 
 // New checks a configuration and builds its guard.
