@@ -24,6 +24,7 @@ func commands() []command {
 		tenantCommand(),
 		unitCommand(),
 		identifierCommand(),
+		explainCommand(),
 	}
 }
 

@@ -31,6 +31,7 @@ func TestTheDocumentationNamesEveryCommandFlagAndMember(t *testing.T) {
 			says(c.name + " " + v.Name())
 			v.Flags().VisitAll(func(f *pflag.Flag) { says("--" + f.Name) })
 		}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { says("--" + f.Name) })
 		cmd.PersistentFlags().VisitAll(func(f *pflag.Flag) { says("--" + f.Name) })
 	}
 	for _, doc := range []any{
@@ -42,6 +43,10 @@ func TestTheDocumentationNamesEveryCommandFlagAndMember(t *testing.T) {
 		tenantJSON{},
 		unitJSON{},
 		identifierJSON{},
+		explanationJSON{},
+		explainedJSON{},
+		stepJSON{},
+		verdictJSON{},
 		admin.Imported{},
 		admin.ImportError{},
 		store.Profile{},

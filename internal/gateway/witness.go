@@ -22,12 +22,12 @@ func (x *Explainer) watched(rows store.Store) store.Store {
 // sayRow tells what came of looking up a row. What it was looked up by is not
 // told: it may be the credential.
 func (x *Explainer) sayRow(what string, err error, found facts) {
-	s := Step{Stage: StoreStage, Outcome: StepHolds, Text: what + " is in the store", Facts: found}
+	s := Step{Stage: StoreStage, Outcome: StepHolds, Text: "found " + what, Facts: found}
 	switch {
 	case auth.IsNotFound(err):
-		s = Step{Stage: StoreStage, Outcome: StepSkipped, Text: what + " is not in the store"}
+		s = Step{Stage: StoreStage, Outcome: StepSkipped, Text: "found no row for " + what}
 	case err != nil:
-		s = Step{Stage: StoreStage, Outcome: StepRefused, Text: what + " cannot be looked up", Facts: errorFacts(auth.AsError(err))}
+		s = Step{Stage: StoreStage, Outcome: StepRefused, Text: "could not look up " + what, Facts: errorFacts(auth.AsError(err))}
 	}
 	x.Say(s)
 }
@@ -39,9 +39,9 @@ type watchedSessions struct {
 
 func (w watchedSessions) Session(ctx context.Context, realm string, by store.SessionRef) (store.Session, error) {
 	s, err := w.Sessions.Session(ctx, realm, by)
-	what := "the token, by its digest,"
+	what := "the token, by its digest"
 	if by.ID != "" {
-		what = "the token, by the id in a JWT of good signature,"
+		what = "the token, by the id in a JWT of good signature"
 	}
 	var f facts
 	f.add("token_id", s.ID)
@@ -73,7 +73,7 @@ type watchedKeys struct {
 
 func (w watchedKeys) KeyByDigest(ctx context.Context, realm string, d auth.Digest) (store.Key, error) {
 	k, err := w.Keys.KeyByDigest(ctx, realm, d)
-	w.say("the API key, by its digest,", k, err)
+	w.say("the API key, by its digest", k, err)
 	return k, err
 }
 
@@ -135,7 +135,7 @@ func (w watchedMemberships) MembershipsOf(ctx context.Context, realm, account st
 	}
 	f.add("number", strconv.Itoa(len(all)))
 	f.list("tenants", tenants)
-	w.x.sayRow("what tenants the account is in", err, f)
+	w.x.sayRow("the memberships of the account", err, f)
 	return all, err
 }
 
