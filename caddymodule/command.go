@@ -25,6 +25,7 @@ func commands() []command {
 		unitCommand(),
 		identifierCommand(),
 		explainCommand(),
+		lintCommand(),
 	}
 }
 

@@ -60,7 +60,7 @@ func (e *explaining) run(o *operation) error {
 	if err != nil {
 		return err
 	}
-	d, err := newDryRun(body)
+	d, err := newDryRun(body, true)
 	if err != nil {
 		return err
 	}

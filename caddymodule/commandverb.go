@@ -124,11 +124,18 @@ func noneEmpty(flags *pflag.FlagSet) (err error) {
 // badUsage is an error in the command line: exit code 2.
 type badUsage struct{ error }
 
+// unusable is an error in what a command was given to look at: exit code 2 too,
+// and no line of help would help.
+type unusable struct{ error }
+
 func usagef(format string, args ...any) error { return badUsage{fmt.Errorf(format, args...)} }
 
 // isUsage reports whether an error is in what was typed.
 func isUsage(err error) bool {
 	if _, ok := errors.AsType[badUsage](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[unusable](err); ok {
 		return true
 	}
 	e, ok := errors.AsType[*auth.Error](err)

@@ -161,6 +161,12 @@ type Rule struct {
 
 	// Request matchers, as in a route.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	// matches says that there are matchers, and matched holds the paths that
+	// they are of, where of nothing else: once a matcher is built Caddy forgets
+	// what of.
+	matches bool
+	matched []string
 }
 
 // Require says who may make the requests that it selects. Every member that is

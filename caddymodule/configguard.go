@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,6 +28,7 @@ func (r *Rule) build(ctx caddy.Context) (gateway.Rule, error) {
 	if len(r.MatcherSetsRaw) == 0 {
 		return built, nil
 	}
+	r.matches, r.matched = true, matchedPaths(r.MatcherSetsRaw)
 	loaded, err := ctx.LoadModule(r, "MatcherSetsRaw")
 	if err != nil {
 		return built, fmt.Errorf("loading request matchers: %w", err)
@@ -37,6 +39,20 @@ func (r *Rule) build(ctx caddy.Context) (gateway.Rule, error) {
 	}
 	built.Match = sets.AnyMatchWithError
 	return built, nil
+}
+
+// matchedPaths returns the paths of matchers that are of paths alone, nil for
+// others.
+func matchedPaths(sets caddyhttp.RawMatcherSets) []string {
+	var paths []string
+	for _, set := range sets {
+		var list []string
+		if len(set) != 1 || json.Unmarshal(set["path"], &list) != nil {
+			return nil
+		}
+		paths = append(paths, list...)
+	}
+	return paths
 }
 
 func (r *Rule) check() error {

@@ -23,10 +23,12 @@ type dryRun struct {
 	http *caddyhttp.App
 }
 
-// newDryRun builds a configuration in Caddy's own JSON. Its end is close.
-func newDryRun(body []byte) (*dryRun, error) {
+// newDryRun builds a configuration in Caddy's own JSON. Without its store that
+// is left out, and with it the files and variables that it may need. Its end is
+// close.
+func newDryRun(body []byte, withStore bool) (*dryRun, error) {
 	registerStandIns()
-	text, err := inert(body)
+	text, err := inert(body, withStore)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func (d *dryRun) close() { _ = d.app.Cleanup() }
 // inert returns a configuration without what acts: of the apps the two that
 // are looked at, logs that are written nowhere, no admin endpoint, and a
 // stand-in for each handler that is not known to be harmless.
-func inert(body []byte) ([]byte, error) {
+func inert(body []byte, withStore bool) ([]byte, error) {
 	doc, err := jsonObject(body)
 	if err != nil {
 		return nil, err
@@ -65,6 +67,9 @@ func inert(body []byte) ([]byte, error) {
 		if app, ok := childOf(doc, "apps")[name]; ok {
 			apps[name] = app
 		}
+	}
+	if !withStore {
+		apps["gatehouse"] = map[string]any{}
 	}
 	for _, server := range childOf(childOf(apps, "http"), "servers") {
 		srv, _ := server.(map[string]any)

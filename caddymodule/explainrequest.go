@@ -71,7 +71,8 @@ type target struct {
 
 // target takes a URL apart and leaves its path alone: another spelling would be
 // another request.
-func (a *askedRequest) target() (t target, err error) {
+func (a *askedRequest) target() (target, error) {
+	var t target
 	scheme, rest, ok := strings.Cut(a.url, "://")
 	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "http" && scheme != "https" {
@@ -85,8 +86,9 @@ func (a *askedRequest) target() (t target, err error) {
 	if strings.HasPrefix(t.path, "?") {
 		t.path = "/" + t.path
 	}
+	var err error
 	if t.host, t.port, err = net.SplitHostPort(t.authority); err != nil {
-		t.host, t.port, err = strings.Trim(t.authority, "[]"), "", nil
+		t.host, t.port = strings.Trim(t.authority, "[]"), ""
 	}
 	if t.host == "" || strings.ContainsAny(t.authority, "@ ") {
 		return t, errNoURL

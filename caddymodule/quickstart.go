@@ -94,9 +94,7 @@ func findDemo() (*demo, *App, error) {
 		return nil, nil, errors.New("this configuration serves nothing over HTTP")
 	}
 	for _, srv := range v.(*caddyhttp.App).Servers {
-		s := &survey{}
-		s.routes(srv.Routes, false)
-		for _, g := range s.guards {
+		for _, g := range viewOf(srv).guards {
 			if len(g.Logins) > 0 {
 				app, err := appOf(ctx)
 				return &demo{site: siteOf(srv), handler: g}, app, err

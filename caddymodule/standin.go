@@ -33,8 +33,11 @@ type stoodFor struct {
 		Dial string `json:"dial"`
 	} `json:"upstreams"`
 	HandleResponse []json.RawMessage `json:"handle_response"`
-	PassThru       bool              `json:"pass_thru"`
-	Headers        struct {
+	Rewrite        struct {
+		Method string `json:"method"`
+	} `json:"rewrite"`
+	PassThru bool `json:"pass_thru"`
+	Headers  struct {
 		Request headerOps `json:"request"`
 	} `json:"headers"`
 	TrustedProxies []string `json:"trusted_proxies"`
@@ -100,11 +103,18 @@ func (h *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // endings are the handlers that answer every request.
 var endings = []string{"acme_server", "file_server", "metrics", "php", "reverse_proxy"}
 
-// ends reports whether nothing follows. A reverse_proxy that handles answers
-// itself is what forward_auth is made of: it asks, and lets pass.
+// ends reports whether nothing follows.
 func (s *stoodFor) ends() bool {
-	return slices.Contains(endings, s.Handler) && len(s.HandleResponse) == 0 && !s.PassThru
+	return slices.Contains(endings, s.Handler) && !s.asks() && !s.PassThru
 }
+
+// asks reports whether it is what forward_auth is made of: a reverse_proxy that
+// asks somebody, and lets pass where the answer is good.
+func (s *stoodFor) asks() bool {
+	return s.Handler == "reverse_proxy" && isAsking(s.Rewrite.Method, len(s.HandleResponse))
+}
+
+func isAsking(method string, handled int) bool { return method == http.MethodGet && handled > 0 }
 
 func (s *stoodFor) facts() []gateway.Fact {
 	facts := []gateway.Fact{{Name: "handler", Value: s.Handler}}
