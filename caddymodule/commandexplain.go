@@ -60,16 +60,13 @@ func (e *explaining) run(o *operation) error {
 	if err != nil {
 		return err
 	}
-	d, err := newDryRun(body, true)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	found, err := explain(o, d, a)
-	if err != nil {
-		return err
-	}
-	return o.showExplanation(found)
+	return tryOut(body, true, func(d *dryRun) error {
+		found, err := explain(o, d, a)
+		if err != nil {
+			return err
+		}
+		return o.showExplanation(found)
+	})
 }
 
 // request puts together what is asked about.

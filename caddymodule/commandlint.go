@@ -85,7 +85,7 @@ func (l *linting) check(o *operation) (threshold lint.Severity, err error) {
 }
 
 // findings looks at a configuration.
-func findings(config, adapter string) ([]lint.Finding, error) {
+func findings(config, adapter string) (found []lint.Finding, err error) {
 	body, err := wholeConfig(config, adapter)
 	if err != nil {
 		return nil, unusable{err}
@@ -94,16 +94,17 @@ func findings(config, adapter string) ([]lint.Finding, error) {
 	if err != nil {
 		return nil, unusable{err}
 	}
-	d, err := newDryRun(body, false)
+	err = tryOut(body, false, func(d *dryRun) error {
+		c, err := lintConfig(d, body, readSource(name, text))
+		if err == nil {
+			found = lint.Check(c)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, unusable{err}
 	}
-	defer d.close()
-	c, err := lintConfig(d, body, readSource(name, text))
-	if err != nil {
-		return nil, unusable{err}
-	}
-	return lint.Check(c), nil
+	return found, nil
 }
 
 // lintJSON is what was found, in JSON.

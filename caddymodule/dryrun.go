@@ -2,7 +2,9 @@ package caddymodule
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -23,36 +25,65 @@ type dryRun struct {
 	http *caddyhttp.App
 }
 
-// newDryRun builds a configuration in Caddy's own JSON. Without its store that
-// is left out, and with it the files and variables that it may need. Its end is
-// close.
-func newDryRun(body []byte, withStore bool) (*dryRun, error) {
+// tryOut builds a configuration in Caddy's own JSON, has do look at it, and lets
+// go of everything. Without its store that is left out, and with it the files
+// and variables that it may need. An error of do is returned as it is.
+func tryOut(body []byte, withStore bool, do func(*dryRun) error) error {
 	registerStandIns()
 	text, err := inert(body, withStore)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var cfg caddy.Config
 	if err := caddy.StrictUnmarshalJSON(text, &cfg); err != nil {
-		return nil, fmt.Errorf("this is no configuration of Caddy: %w", err)
+		return fmt.Errorf("this is no configuration of Caddy: %w", err)
 	}
+	onlooking.Lock()
+	defer onlooking.Unlock()
+	var result error
+	onlooking.do = func(d *dryRun) { result = do(d) }
 	caddy.BufferedLog() // or Caddy would say on standard error that the log moves
-	ctx, err := caddy.ProvisionContext(&cfg)
-	if err != nil {
-		return nil, err
-	}
-	d := &dryRun{ctx: ctx}
-	if d.app, err = appOf(ctx); err != nil {
-		return nil, err
-	}
-	if v, err := ctx.AppIfConfigured("http"); err == nil {
-		d.http = v.(*caddyhttp.App)
-	}
-	return d, nil
+	return cmp.Or(caddy.Validate(&cfg), result)
 }
 
-// close lets go of what the app holds; nothing else does.
-func (d *dryRun) close() { _ = d.app.Cleanup() }
+// onlooking is what the [onlooker] that is built next does; one at a time.
+var onlooking struct {
+	sync.Mutex
+	do func(*dryRun)
+}
+
+// onlooker is an app that looks at the others once they are built. Caddy builds
+// what it only validates and lets go of it in one call: this is where somebody
+// can look.
+type onlooker struct{}
+
+// CaddyModule returns the Caddy module information.
+func (*onlooker) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: onlookerName, New: func() caddy.Module { return new(onlooker) }}
+}
+
+const onlookerName = "gatehouse_onlooker"
+
+// Provision looks.
+func (*onlooker) Provision(ctx caddy.Context) (err error) {
+	d := &dryRun{ctx: ctx}
+	if d.app, err = appOf(ctx); err != nil {
+		return err
+	}
+	v, err := ctx.AppIfConfigured("http")
+	if err != nil && !errors.Is(err, caddy.ErrNotConfigured) {
+		return nil //nolint:nilerr // Caddy comes to that app itself, and says the same without our name
+	}
+	d.http, _ = v.(*caddyhttp.App)
+	onlooking.do(d)
+	return nil
+}
+
+// Start does nothing.
+func (*onlooker) Start() error { return nil }
+
+// Stop does nothing.
+func (*onlooker) Stop() error { return nil }
 
 // inert returns a configuration without what acts: of the apps the two that
 // are looked at, logs that are written nowhere, no admin endpoint, and a
@@ -71,6 +102,7 @@ func inert(body []byte, withStore bool) ([]byte, error) {
 	if !withStore {
 		apps["gatehouse"] = map[string]any{}
 	}
+	apps[onlookerName] = map[string]any{}
 	for _, server := range childOf(childOf(apps, "http"), "servers") {
 		srv, _ := server.(map[string]any)
 		replaceIn(srv["routes"])
@@ -194,4 +226,5 @@ func (nowhere) Close() error                        { return nil }
 var registerStandIns = sync.OnceFunc(func() {
 	caddy.RegisterModule(nowhere{})
 	caddy.RegisterModule(new(standIn))
+	caddy.RegisterModule(new(onlooker))
 })
