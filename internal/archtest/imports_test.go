@@ -25,7 +25,7 @@ const root = "../.."
 var floors = [][]string{
 	{"internal/auth", "internal/lint", "docs/..."},
 	{"internal/store", "internal/bearer", "internal/forward", "internal/policy", "internal/password", "internal/throttle"},
-	{"internal/store/...", "internal/token"},
+	{"internal/store/...", "internal/token", "internal/issuer"},
 	{"internal/authn"},
 	{"internal/session", "internal/admin"},
 	{"internal/dialect"},

@@ -32,6 +32,8 @@ const (
 	ReasonRate        Reason = "rate"        // too many requests
 	ReasonQueue       Reason = "queue"       // the hash queue is full
 	ReasonStore       Reason = "store"       // the store is out of reach
+	ReasonIssuer      Reason = "issuer"      // an outside issuer's keys are out of reach
+	ReasonAudience    Reason = "audience"    // a JWT that is meant for others
 	ReasonStarting    Reason = "starting"    // not ready yet
 	ReasonTimeout     Reason = "timeout"     // took too long
 	ReasonCleartext   Reason = "cleartext"   // a query credential without TLS
