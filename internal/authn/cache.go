@@ -8,6 +8,7 @@ import (
 
 	gocache "github.com/patrickmn/go-cache"
 
+	"github.com/gatehouse-auth/gatehouse/internal/issuer"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -40,6 +41,7 @@ type entry struct {
 	// expires is in Unix nanoseconds. A token with an idle time may end before.
 	expires int64
 	idle    *idling
+	outside *issuer.Key
 	// few holds the stamps of a usual verdict beside the rest of it, where
 	// they cost no further cache line; more holds the others.
 	few  [fewStamps]stamp
@@ -76,6 +78,9 @@ func (c *cache) holds(e *entry, now int64) bool {
 	if now >= e.expires || e.idle != nil && !e.idle.live(now) {
 		return false
 	}
+	if e.outside != nil && !e.outside.Holds(now) {
+		return false
+	}
 	for i := range e.few {
 		if !c.stamps.current(e.few[i]) {
 			return false
@@ -94,7 +99,7 @@ func (c *cache) holds(e *entry, now int64) bool {
 // moves gen before it moves its stamp: so either the change is seen here, or
 // the stamps that were read are void when it is done.
 func (c *cache) put(k cacheKey, v *Verdict, tags []tag, gen uint64) {
-	e := &entry{verdict: v, idle: v.idle, expires: math.MaxInt64}
+	e := &entry{verdict: v, idle: v.idle, outside: v.outside, expires: math.MaxInt64}
 	for i := range e.few { // those that are not needed hold what all hold
 		e.few[i] = c.stamps.read(tag{kind: store.AllChanged})
 	}

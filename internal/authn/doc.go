@@ -9,6 +9,10 @@
 // the change do not join it. A feed that falls silent ends the trust in all
 // verdicts after max_staleness.
 //
+// A JWT of an outside issuer rests on no row but on the issuer's key: its
+// verdict is void when that key is withdrawn, and is one of the site that
+// trusts the issuer. See [Resolver.ResolveTrusting].
+//
 // A token with an idle time lives while it is used. Its last use is written to
 // the store now and then and not at every request: see [End] and
 // [IdlePrecision].

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
 	"github.com/gatehouse-auth/gatehouse/internal/forward"
+	"github.com/gatehouse-auth/gatehouse/internal/issuer"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -29,17 +30,31 @@ type lookup struct {
 	tags  []tag
 	allow [][]netip.Prefix
 	idle  *idling
+	// outside is the key of an outside issuer, nil for what is issued here.
+	outside *issuer.Key
 }
 
-func (r *Resolver) lookup(ctx context.Context, realm string, c bearer.Credential) (*Verdict, []tag, error) {
-	l := &lookup{Resolver: r, realm: realm, now: r.now()}
-	l.p = auth.Principal{Realm: realm, Credential: c.Kind, Permissions: auth.AllPermissions}
+func (r *Resolver) lookup(ctx context.Context, q question) (*Verdict, []tag, error) {
+	l := &lookup{Resolver: r, realm: q.realm, now: r.now()}
+	l.p = auth.Principal{Realm: q.realm, Credential: q.credential.Kind, Permissions: auth.AllPermissions}
 	l.tags = append(l.tags, tag{kind: store.AllChanged})
-	if err := l.read(ctx, c); err != nil {
+	if err := l.answer(ctx, q); err != nil {
 		return nil, nil, err
 	}
 	p := &l.p
-	return &Verdict{Principal: p, Identity: forward.NewIdentity(p), allowed: l.allow, idle: l.idle}, l.tags, nil
+	return &Verdict{Principal: p, Identity: forward.NewIdentity(p), allowed: l.allow, idle: l.idle, outside: l.outside}, l.tags, nil
+}
+
+// answer verifies a token that says it is of a trusted issuer, and reads every
+// other credential. A token that its issuer did not sign is nothing else
+// either.
+func (l *lookup) answer(ctx context.Context, q question) error {
+	if q.trust != nil {
+		if t := q.trust.Read(q.credential.Token); t != nil {
+			return l.verify(ctx, t)
+		}
+	}
+	return l.read(ctx, q.credential)
 }
 
 func (l *lookup) read(ctx context.Context, c bearer.Credential) error {

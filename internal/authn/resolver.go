@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/issuer"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -29,6 +30,8 @@ type Config struct {
 	Store store.Store
 	// Signers verify JWTs issued here; nil where none are.
 	Signers *token.Signers
+	// Issuers keep the keys of outside issuers; nil where none are trusted.
+	Issuers *issuer.Pool
 	Now     func() time.Time
 	// CacheSize is the most verdicts kept, MaxStaleness how long they are
 	// trusted while the change feed is silent; 0 is the default.
@@ -41,6 +44,7 @@ type Config struct {
 type Resolver struct {
 	rows    store.Store
 	signers *token.Signers
+	issuers *issuer.Pool
 	now     func() time.Time
 	stamps  *stamps
 	cache   *cache
@@ -58,7 +62,7 @@ type Resolver struct {
 func New(c Config) *Resolver {
 	s := newStamps()
 	r := &Resolver{
-		rows: c.Store, signers: c.Signers, now: c.Now,
+		rows: c.Store, signers: c.Signers, issuers: c.Issuers, now: c.Now,
 		stamps: s, cache: newCache(s, cmp.Or(c.CacheSize, DefaultCacheSize)),
 	}
 	r.SetMaxStaleness(c.MaxStaleness)
@@ -84,17 +88,34 @@ func (r *Resolver) SetMaxStaleness(d time.Duration) {
 // with a reason for audit, [auth.Unavailable] when the store is out of reach
 // or ctx ended.
 func (r *Resolver) Resolve(ctx context.Context, realm string, c bearer.Credential) (*Verdict, error) {
+	return r.ResolveTrusting(ctx, nil, realm, c)
+}
+
+// ResolveTrusting is [Resolver.Resolve] for a site that takes the JWTs of
+// outside issuers too, as a Bearer; nil trusts none. Besides, a token is
+// [auth.Unavailable] where the keys of its issuer are out of reach.
+func (r *Resolver) ResolveTrusting(
+	ctx context.Context, trust *issuer.Trust, realm string, c bearer.Credential,
+) (*Verdict, error) {
 	now := r.now().UnixNano()
 	k := keyOf(realm, c)
+	if trust != nil {
+		if trust = r.outsiders(trust, c); trust != nil {
+			k = k.under(trust)
+		}
+	}
 	if now < r.trusted.Load() {
 		if e := r.cache.get(k, now); e != nil {
 			r.hits.Add(1)
 			r.use(ctx, e.idle, now)
+			if e.outside != nil {
+				e.outside.Use(now)
+			}
 			return e.verdict, nil
 		}
 	}
 	r.misses.Add(1)
-	v, err := r.fill(ctx, realm, c, k)
+	v, err := r.fill(ctx, question{trust, realm, c}, k)
 	if err != nil {
 		return nil, err
 	}
@@ -102,10 +123,18 @@ func (r *Resolver) Resolve(ctx context.Context, realm string, c bearer.Credentia
 	return v, nil
 }
 
+// question is what a lookup is to answer.
+type question struct {
+	// trust is nil unless the credential may be of an outside issuer.
+	trust      *issuer.Trust
+	realm      string
+	credential bearer.Credential
+}
+
 // fill looks up once for all who ask at the same time. The flight is named
 // after the generation too: who asks after a change must not be answered by a
 // lookup from before it.
-func (r *Resolver) fill(ctx context.Context, realm string, c bearer.Credential, k cacheKey) (*Verdict, error) {
+func (r *Resolver) fill(ctx context.Context, q question, k cacheKey) (*Verdict, error) {
 	gen := r.stamps.gen.Load()
 	flight := string(binary.BigEndian.AppendUint64(k[:], gen))
 	ch := r.flights.DoChan(flight, func() (result any, err error) {
@@ -118,7 +147,7 @@ func (r *Resolver) fill(ctx context.Context, realm string, c bearer.Credential, 
 		// The lookup serves others too: it does not end with this caller.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 		defer cancel()
-		v, tags, err := r.lookup(ctx, realm, c)
+		v, tags, err := r.lookup(ctx, q)
 		if err != nil {
 			return nil, err
 		}

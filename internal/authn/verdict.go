@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/forward"
+	"github.com/gatehouse-auth/gatehouse/internal/issuer"
 )
 
 // Verdict is a verified caller with what every request of theirs needs. It is
@@ -17,6 +18,9 @@ type Verdict struct {
 	allowed [][]netip.Prefix
 	// idle is nil for a caller whose credential lives without being used.
 	idle *idling
+	// outside is the key that the token of an outside issuer was verified
+	// with, nil for every other caller.
+	outside *issuer.Key
 }
 
 // Admits reports whether the caller may come from this address. Each list that

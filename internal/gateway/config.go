@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
+	"github.com/gatehouse-auth/gatehouse/internal/issuer"
 	"github.com/gatehouse-auth/gatehouse/internal/throttle"
 )
 
@@ -22,6 +23,8 @@ type Config struct {
 	// Accept lists the credentials that count, in order of trial. nil means
 	// those of the configured dialects.
 	Accept []bearer.Spec
+	// Trust lists the outside issuers whose JWTs count, as a bearer.
+	Trust []issuer.Config
 	// A Public rule names paths or a matcher: one that says nothing is an
 	// error, not every request.
 	Public  []Rule

@@ -90,7 +90,7 @@ func (s *Site) resolve(r *http.Request, c bearer.Credential) (presented, error) 
 
 func (s *Site) verify(r *http.Request, c bearer.Credential) (presented, error) {
 	got := presented{credential: c}
-	v, err := s.resolver.Resolve(r.Context(), s.cfg.Realm, c)
+	v, err := s.resolver.ResolveTrusting(r.Context(), s.trust, s.cfg.Realm, c)
 	if err != nil {
 		return got, err
 	}

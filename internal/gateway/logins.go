@@ -99,6 +99,7 @@ func (s *Site) credentials() []bearer.Spec {
 	for _, l := range s.cfg.Logins {
 		known = append(known, l.Kind.Credentials(l.Config)...)
 	}
+	known = append(known, s.outsiders()...)
 	if s.cfg.Accept == nil {
 		return known
 	}

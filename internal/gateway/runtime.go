@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/issuer"
 	"github.com/gatehouse-auth/gatehouse/internal/password"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/throttle"
@@ -21,6 +23,9 @@ type RuntimeConfig struct {
 	// silent; 0 is the default of package authn.
 	MaxStaleness time.Duration
 	Hashing      password.Options
+	// Client asks outside issuers for their keys; nil is one that takes what
+	// the operating system trusts.
+	Client *http.Client
 }
 
 // Runtime is what survives a change of the configuration.
@@ -31,6 +36,7 @@ type Runtime struct {
 	Attempts *throttle.Attempts
 	Rates    *throttle.Rate
 	Signers  *token.Signers
+	Issuers  *issuer.Pool
 	Ring     *token.Ring
 	Now      func() time.Time
 	cancel   func()
@@ -41,16 +47,18 @@ type Runtime struct {
 // store from now on.
 func NewRuntime(c RuntimeConfig) *Runtime {
 	signers := token.NewSigners(c.Store.SigningKeys, c.Ring, c.Now)
+	issuers := issuer.NewPool(c.Now, c.Client)
 	rt := &Runtime{
 		Store:    c.Store,
 		Hasher:   password.New(c.Hashing),
 		Attempts: throttle.NewAttempts(c.Now, 0),
 		Rates:    throttle.NewRate(c.Now, 0),
 		Signers:  signers,
+		Issuers:  issuers,
 		Ring:     c.Ring,
 		Now:      c.Now,
 		Resolver: authn.New(authn.Config{
-			Store: c.Store, Signers: signers, Now: c.Now, MaxStaleness: c.MaxStaleness,
+			Store: c.Store, Signers: signers, Issuers: issuers, Now: c.Now, MaxStaleness: c.MaxStaleness,
 		}),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -65,6 +73,7 @@ func (rt *Runtime) Close() error {
 	rt.cancel()
 	rt.done.Wait()
 	rt.Resolver.Close()
+	rt.Issuers.Close()
 	return rt.Store.Close()
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 	"github.com/gatehouse-auth/gatehouse/internal/forward"
+	"github.com/gatehouse-auth/gatehouse/internal/issuer"
 	"github.com/gatehouse-auth/gatehouse/internal/session"
 	"github.com/gatehouse-auth/gatehouse/internal/throttle"
 )
@@ -22,6 +23,7 @@ type Site struct {
 	logins   []login
 	specs    []bearer.Spec
 	chain    *bearer.Chain
+	trust    *issuer.Trust // nil where no outside issuer is trusted
 	fields   *forward.Fields
 	names    []string // of cfg.Fields, in canonical form
 	public   []rule
@@ -54,6 +56,9 @@ func New(cfg Config) (*Site, error) {
 	if err := s.addChain(); err != nil {
 		return nil, err
 	}
+	if err := s.addTrust(); err != nil {
+		return nil, err
+	}
 	if err := s.addFields(); err != nil {
 		return nil, err
 	}
@@ -67,7 +72,7 @@ func New(cfg Config) (*Site, error) {
 func (s *Site) addChain() error {
 	s.specs = s.credentials()
 	if len(s.specs) == 0 {
-		return errors.New("no credential counts on this site: name some with accept, or add a login")
+		return errors.New("no credential counts on this site: name some with accept, or add a login or a trust")
 	}
 	for _, spec := range s.specs {
 		if err := spec.Check(); err != nil {

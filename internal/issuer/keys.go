@@ -15,10 +15,11 @@ const (
 	Refresh = 5 * time.Minute
 	// MaxStale is how long the last keys count while the issuer is down.
 	MaxStale = 24 * time.Hour
-	// CoolDown is the least time between two attempts, whoever asks: neither a
-	// burst of made-up kids nor an issuer that is down becomes a burst of
-	// requests.
-	CoolDown = 10 * time.Second
+	// CoolDown is the least time between two attempts, whoever asks, and
+	// FailCoolDown that after one that failed: neither a burst of made-up kids
+	// nor an issuer that is down becomes a burst of requests.
+	CoolDown     = 10 * time.Second
+	FailCoolDown = 2 * time.Second
 	// patience is how long a request waits for an issuer. The attempt goes on
 	// without it.
 	patience = 3 * time.Second
@@ -68,12 +69,20 @@ func (k *Keys) use(now int64) {
 	k.begin()
 }
 
-// rest is how long after an attempt the next is due.
+// rest is how long after an attempt the next is due where nobody waits for it.
 func (a *attempt) rest() time.Duration {
 	if a.err != nil {
 		return CoolDown
 	}
 	return Refresh
+}
+
+// coolDown is how long after an attempt there is no other.
+func (a *attempt) coolDown() time.Duration {
+	if a.err != nil {
+		return FailCoolDown
+	}
+	return CoolDown
 }
 
 // current returns the keys. It waits for the issuer only where there are none
@@ -126,7 +135,7 @@ func (k *Keys) outcome(err error) (*set, error) {
 		return k.set.Load(), nil
 	}
 	e := auth.Fail(auth.Unavailable, auth.ReasonIssuer, err)
-	e.RetryAfter = CoolDown
+	e.RetryAfter = FailCoolDown
 	return nil, e
 }
 
@@ -139,7 +148,7 @@ func (k *Keys) begin() (*flight, *attempt) {
 		return k.flight, nil
 	}
 	last := k.last.Load()
-	if last != nil && within(k.pool.now().UnixNano(), last.at, CoolDown) {
+	if last != nil && within(k.pool.now().UnixNano(), last.at, last.coolDown()) {
 		return nil, last
 	}
 	f := &flight{done: make(chan struct{})}

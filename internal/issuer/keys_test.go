@@ -111,38 +111,20 @@ func TestAnIssuerThatIsDownAtTheStart(t *testing.T) {
 		w.publish(alpha, s.jwk(t))
 		w.breakWith(down)
 		text := s.sign(t, s.header(), claims(alpha, nil))
-		w.Prepare(w.trust)
 		for range 100 {
 			w.unavailable(t, text)
 		}
 		_, _, err := w.verify(text)
-		if e := auth.AsError(err); e.RetryAfter != CoolDown || !errors.Is(err, errDown) {
+		if e := auth.AsError(err); e.RetryAfter != FailCoolDown || !errors.Is(err, errDown) {
 			t.Errorf("got %v, to be tried again after %v", err, e.RetryAfter)
 		}
-		if n := len(w.addresses()); n != 2 { // the metadata of both, once
-			t.Errorf("%v were asked", w.addresses())
+		if n := w.asked[alpha+"/.well-known/openid-configuration"]; n != 1 {
+			t.Errorf("asked %d times", n)
 		}
 		w.breakWith(nil)
 		w.unavailable(t, text) // it cools down
-		w.pass(CoolDown)
+		w.pass(FailCoolDown)
 		w.accepted(t, text)
-	})
-}
-
-func TestPrepareFetchesBeforeAnybodyAsks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, config(alpha))
-		s := newSigner(t, "k1", "ES256")
-		w.publish(alpha, s.jwk(t))
-		w.Prepare(w.trust)
-		w.Prepare(nil)
-		synctest.Wait()
-		w.Prepare(w.trust) // as after a reload
-		synctest.Wait()
-		w.accepted(t, s.sign(t, s.header(), claims(alpha, nil)))
-		if n := w.count(); n != 1 {
-			t.Errorf("the keys were fetched %d times", n)
-		}
 	})
 }
 

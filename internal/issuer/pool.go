@@ -9,7 +9,8 @@ import (
 )
 
 // Pool keeps the keys of all issuers that the sites of a process trust. It
-// outlives configurations: a reload does not ask anybody again.
+// outlives configurations: a reload does not ask anybody again, and nobody is
+// asked before there is a token to verify.
 type Pool struct {
 	now    func() time.Time
 	client *http.Client
@@ -64,13 +65,4 @@ func (p *Pool) of(s Source) *Keys {
 		p.keys[s] = k
 	}
 	return k
-}
-
-// Prepare begins to fetch the keys of a site's issuers, where that is due, and
-// waits for none of them.
-func (p *Pool) Prepare(t *Trust) {
-	now := p.now().UnixNano()
-	for _, i := range t.issuers() {
-		p.of(i.source).use(now)
-	}
 }

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -42,13 +40,6 @@ func NewTrust(configs []Config) (*Trust, error) {
 // ID is the digest of all that the site trusts: a verdict that was found under
 // one counts nowhere else.
 func (t *Trust) ID() [sha256.Size]byte { return t.id }
-
-func (t *Trust) issuers() []*Issuer {
-	if t == nil {
-		return nil
-	}
-	return slices.Collect(maps.Values(t.byURL))
-}
 
 // MayRead reports whether a text has the form of a JWT in its compact
 // serialisation (RFC 7515 section 7.1).
