@@ -23,7 +23,7 @@ type siteBlock struct {
 	once map[string]bool
 	// at is where the directive stands; errorsAt and identityAt are where the
 	// subdirectives do that can only be judged at the end of the block.
-	at, errorsAt, identityAt caddyfile.Token
+	at, errorsAt, identityAt, trustAt caddyfile.Token
 	// claims are the routes of the logins so far, public the arguments of the
 	// public lines so far.
 	claims []claim
@@ -44,16 +44,18 @@ var subdirectives = map[string]func(*siteBlock) error{
 	"rate":          (*siteBlock).rate,
 	"realm":         (*siteBlock).realm,
 	"require":       (*siteBlock).require,
+	"trust":         (*siteBlock).trust,
 }
 
 // repeatable are the subdirectives that may stand more than once.
-var repeatable = []string{"accept", "login", "public", "require"}
+var repeatable = []string{"accept", "login", "public", "require", "trust"}
 
 // parseHandler reads the directive of a site. Syntax:
 //
 //	gatehouse [<matcher>] {
 //	    login    <dialect> [<base path>] { … }
 //	    accept   <credential…>
+//	    trust    <issuer URL> { … }
 //	    public   <path…> | @<matcher>
 //	    require  [<path…> | @<matcher>] { … }
 //	    identity { … }
@@ -66,7 +68,7 @@ var repeatable = []string{"accept", "login", "public", "require"}
 //	    debug
 //	}
 //
-// login, accept, public and require may be repeated.
+// login, accept, trust, public and require may be repeated.
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	b := &siteBlock{Helper: h, handler: new(Handler), once: map[string]bool{}, opened: map[string]bool{}}
 	if err := b.parse(); err != nil {
@@ -113,6 +115,9 @@ func (b *siteBlock) first(word string) error {
 func (b *siteBlock) finish() error {
 	if err := b.handler.checkAccept(); err != nil {
 		return errAt(b.at, err)
+	}
+	if err := b.handler.checkTrust(); err != nil {
+		return errAt(b.trustAt, err)
 	}
 	if err := b.handler.checkErrors(); err != nil {
 		return errAt(b.errorsAt, err)

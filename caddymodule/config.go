@@ -52,6 +52,11 @@ type Handler struct {
 	// default is those that the configured dialects use.
 	Accept []Accept `json:"accept,omitempty"`
 
+	// Outside issuers whose JWTs count too, as a bearer. With no `accept`
+	// and no login that reads one, a bearer counts for their sake. The
+	// default is none.
+	Trust []Trust `json:"trust,omitempty"`
+
 	// Requests that need no credential. One that is sent is still checked:
 	// a good one is attached, a bad one is taken away and the request goes on
 	// as anonymous. The default is none.
@@ -153,6 +158,37 @@ type Accept struct {
 	Name string `json:"name,omitempty"`
 }
 
+// Trust is an outside issuer whose JWTs count.
+type Trust struct {
+	// The URL of the issuer, to the letter as its tokens name it in `iss`.
+	// https, or http on this machine.
+	Issuer string `json:"issuer"`
+
+	// The audiences that count: a token must name one of them in `aud`. At
+	// least one.
+	Audiences []string `json:"audiences"`
+
+	// The address of the issuer's key set (RFC 7517). The default is the one
+	// that its metadata name (OpenID Connect Discovery, RFC 8414).
+	JWKS string `json:"jwks,omitempty"`
+
+	// The algorithms that it signs with: `RS256`, `RS384`, `RS512`, `PS256`,
+	// `PS384`, `PS512`, `ES256`, `ES384`, `ES512` or `EdDSA`. The default is
+	// RS256, ES256 and EdDSA.
+	Algorithms []string `json:"algorithms,omitempty"`
+
+	// The `typ` that its tokens must bear one of. The default is `JWT`,
+	// `at+jwt` or none.
+	Types []string `json:"types,omitempty"`
+
+	// Which claim becomes what of the caller: `subject`, `username`,
+	// `tenant`, `unit`, `roles` or `scopes`, each with a placeholder like
+	// `{claim.realm_access.roles}`. By default the subject is
+	// `{claim.sub}`, the scopes are `{claim.scope}` or `{claim.scp}`, the
+	// username is the subject and there is nothing else.
+	Claims map[string]string `json:"claims,omitempty"`
+}
+
 // Rule selects requests. Paths and matchers are alternatives; a rule with
 // neither selects every request.
 type Rule struct {
@@ -235,6 +271,9 @@ type Provider struct {
 	// The credentials that count, in the order in which they are tried. The
 	// default is bearer and api_key.
 	Accept []Accept `json:"accept,omitempty"`
+
+	// Outside issuers whose JWTs count too, as a bearer. The default is none.
+	Trust []Trust `json:"trust,omitempty"`
 
 	// Allow credentials in the query of requests without TLS. The default is
 	// false.

@@ -52,8 +52,8 @@ func specs(accept []Accept) ([]bearer.Spec, error) {
 
 // checkAccept refuses a handler that no caller could pass.
 func (h *Handler) checkAccept() error {
-	if len(h.Accept) == 0 && len(h.Logins) == 0 {
-		return errors.New("nothing is accepted: add a login or an accept")
+	if len(h.Accept) == 0 && len(h.Logins) == 0 && len(h.Trust) == 0 {
+		return errors.New("nothing is accepted: add a login, an accept or a trust")
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (h *Handler) checkIdentity() error {
 }
 
 // accepted returns the credentials that count: those that accept names, or
-// those of the dialects.
+// those of the dialects and of outside issuers.
 func (h *Handler) accepted() ([]bearer.Spec, error) {
 	if len(h.Accept) > 0 {
 		return specs(h.Accept)
@@ -89,6 +89,9 @@ func (h *Handler) accepted() ([]bearer.Spec, error) {
 			return nil, err
 		}
 		all = append(all, l.Kind.Credentials(l.Config)...)
+	}
+	if len(h.Trust) > 0 {
+		all = append(all, bearer.Spec{Kind: auth.Bearer})
 	}
 	return all, nil
 }

@@ -34,7 +34,7 @@ func (h *Handler) check() error {
 		func() error { return checkOptionalRealm(h.Realm) },
 		func() error { return checkMode(h.Mode) },
 		func() error { return checkMethods(h.Methods) },
-		h.checkAccept, h.checkErrors, h.checkIdentity,
+		h.checkAccept, h.checkTrust, h.checkErrors, h.checkIdentity,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -84,6 +84,9 @@ func (h *Handler) buildRules(ctx caddy.Context, cfg *gateway.Config) error {
 
 func (h *Handler) buildRest(cfg *gateway.Config) (err error) {
 	if cfg.Accept, err = specs(h.Accept); err != nil {
+		return err
+	}
+	if cfg.Trust, err = trusted(h.Trust); err != nil {
 		return err
 	}
 	if h.Rate != nil {

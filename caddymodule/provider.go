@@ -26,6 +26,9 @@ func (p *Provider) Provision(ctx caddy.Context) error {
 	if cfg.Accept, err = specs(accept); err != nil {
 		return err
 	}
+	if cfg.Trust, err = trusted(p.Trust); err != nil {
+		return err
+	}
 	if p.site, err = gateway.New(cfg); err != nil {
 		return err
 	}

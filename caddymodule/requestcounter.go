@@ -20,7 +20,7 @@ var reasonLabels = func() []auth.Reason {
 		auth.ReasonTooLarge, auth.ReasonMediaType, auth.ReasonPath, auth.ReasonMethod, auth.ReasonAddress,
 		auth.ReasonRole, auth.ReasonScope, auth.ReasonPermission, auth.ReasonTenant, auth.ReasonSubject,
 		auth.ReasonAttempts, auth.ReasonRate, auth.ReasonQueue, auth.ReasonStore, auth.ReasonStarting,
-		auth.ReasonTimeout, auth.ReasonCleartext, auth.ReasonEarlyData, auth.ReasonUnsupported,
+		auth.ReasonTimeout, auth.ReasonCleartext, auth.ReasonEarlyData, auth.ReasonUnsupported, auth.ReasonIssuer, auth.ReasonAudience,
 	}
 	for _, c := range auth.Codes() { // a refusal without a reason is labelled by its code
 		labels = append(labels, auth.Reason(c.String()))
