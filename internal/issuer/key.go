@@ -26,7 +26,7 @@ type Key struct {
 // a signature that anybody sends.
 const (
 	minRSABits = 2048
-	maxRSABits = 8192
+	maxRSABits = 4096
 )
 
 // secretMembers are those of a key that is not public (RFC 7518 section 6).
@@ -91,7 +91,7 @@ func publicKey(members map[string]any) (any, error) {
 func checkRSA(k *rsa.PublicKey) error {
 	switch bits := k.N.BitLen(); {
 	case bits < minRSABits || bits > maxRSABits:
-		return errors.New("an RSA key has 2048 to 8192 bits")
+		return errors.New("an RSA key has 2048 to 4096 bits")
 	case k.N.Bit(0) == 0 || k.E < 3 || k.E&1 == 0:
 		return errors.New("it is no RSA key")
 	case isROCA(k.N):

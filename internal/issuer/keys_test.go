@@ -301,3 +301,32 @@ func TestAClockThatIsSetBackVouchesForNothing(t *testing.T) {
 		t.Errorf("the keys were fetched %d times", n)
 	}
 }
+
+func TestKeysInUseAreAskedForAgainWithoutAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := newSigner(t, "k1", "ES256")
+		w.publish(alpha, s.jwk(t))
+		text := s.sign(t, s.header(), claims(alpha, nil))
+		w.accepted(t, text)
+		w.pass(Refresh - 1)
+		w.accepted(t, text)
+		synctest.Wait()
+		if n := w.count(); n != 1 {
+			t.Errorf("asked %d times before it was due", n)
+		}
+		w.pass(1)
+		hold := make(chan struct{})
+		w.breakWith(func(r *http.Request) (*http.Response, error) {
+			<-hold
+			w.breakWith(nil)
+			return w.RoundTrip(r)
+		})
+		w.accepted(t, text) // the issuer has not answered yet
+		close(hold)
+		synctest.Wait()
+		if n := w.count(); n != 2 {
+			t.Errorf("asked %d times when it was due", n)
+		}
+	})
+}
