@@ -15,10 +15,10 @@ const (
 	Refresh = 5 * time.Minute
 	// MaxStale is how long the last keys count while the issuer is down.
 	MaxStale = 24 * time.Hour
-	// CoolDown is the least time between two attempts, whoever asks, and
-	// FailCoolDown that after one that failed: neither a burst of made-up kids
-	// nor an issuer that is down becomes a burst of requests.
-	CoolDown     = 10 * time.Second
+	// CoolDown is the least time between two attempts, whoever asks: a burst of
+	// made-up kids must not become a burst of requests.
+	CoolDown = 10 * time.Second
+	// FailCoolDown is the same after an attempt that failed.
 	FailCoolDown = 2 * time.Second
 	// patience is how long a request waits for an issuer. The attempt goes on
 	// without it.
