@@ -368,7 +368,7 @@ func TestC10AnOutsideTokenIsABearerAlone(t *testing.T) {
 	text := s.token(w, nil)
 	for _, r := range []*http.Request{get("/?token=" + text), get("/", "X-Api-Key: "+text)} {
 		if got := w.do(r); got.StatusCode != http.StatusUnauthorized || got.forwarded != nil {
-			t.Errorf("%s: %d", r.RequestURI[:5], got.StatusCode)
+			t.Errorf("%.8s: %d", r.RequestURI, got.StatusCode)
 		}
 	}
 	if n := s.asked.Load(); n > 1 {
