@@ -140,7 +140,7 @@ func (d *dryRun) explainer(ctx context.Context) (x *gateway.Explainer, done func
 	for _, s := range d.app.state.sites {
 		x.Bind(s)
 	}
-	return x, rows.Close, nil
+	return x, func() error { x.Close(); return rows.Close() }, nil
 }
 
 // ring returns the key ring that the gateway has, and where it has none yet one

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/issuer"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/throttle"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
@@ -17,6 +18,7 @@ import (
 type Explainer struct {
 	rows    store.Store
 	signers *token.Signers
+	issuers *issuer.Pool
 	now     func() time.Time
 	steps   []Step
 	verdict *Decision
@@ -79,20 +81,26 @@ const (
 	StepAnswers StepOutcome = "answers" // answers the request
 )
 
-// NewExplainer returns an explainer on a store, which it only reads.
+// NewExplainer returns an explainer on a store, which it only reads. It asks
+// outside issuers for their keys as the guard does, and wants its Close.
 func NewExplainer(c RuntimeConfig) *Explainer {
 	x := &Explainer{now: c.Now}
 	x.rows = x.watched(c.Store)
 	x.signers = token.NewSigners(c.Store.SigningKeys, c.Ring, c.Now)
+	x.issuers = issuer.NewPool(c.Now, c.Client)
 	return x
 }
+
+// Close ends what is asked of outside issuers, and waits for it. It leaves the
+// store to its owner.
+func (x *Explainer) Close() { x.issuers.Close() }
 
 // Bind gives a guard what it needs to decide and has it tell this explainer of
 // its steps. It serves nobody any more: nothing is counted, audited or answered
 // by a login. Call it in place of [Site.Bind].
 func (x *Explainer) Bind(s *Site) {
 	s.cfg.Hooks.Audit, s.cfg.Hooks.Count = nil, nil
-	s.resolver = authn.New(authn.Config{Store: x.rows, Signers: x.signers, Now: x.now})
+	s.resolver = authn.New(authn.Config{Store: x.rows, Signers: x.signers, Issuers: x.issuers, Now: x.now})
 	s.rates = throttle.NewRate(x.now, 0)
 	s.trace = x
 	s.ready.Store(true)

@@ -21,6 +21,7 @@ func (w *world) explained(cfg gateway.Config, r *http.Request) (*gateway.Explain
 	w.t.Helper()
 	site := w.newSite(cfg)
 	x := gateway.NewExplainer(gateway.RuntimeConfig{Store: w.store, Ring: w.rt.Ring, Now: w.now})
+	w.t.Cleanup(x.Close)
 	x.Bind(site)
 	got := send(w.t, site, r)
 	for _, secret := range append(planted, "planted") {
