@@ -112,7 +112,7 @@ func (g *gateway) start(args ...string) (stop func()) {
 	return stop
 }
 
-// await polls until the site answers at all.
+// await polls until the site answers, and not that it is starting.
 func (g *gateway) await(ended <-chan error) {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
@@ -124,7 +124,9 @@ func (g *gateway) await(ended <-chan error) {
 		}
 		if answer, err := http.DefaultClient.Do(r); err == nil {
 			_ = answer.Body.Close()
-			return
+			if answer.StatusCode != http.StatusServiceUnavailable {
+				return
+			}
 		}
 		select {
 		case err := <-ended:
