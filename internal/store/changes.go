@@ -32,7 +32,8 @@ type Change struct {
 	Realm string
 	Kind  ChangeKind
 	// ID is the session's id, the account's id, the key's id in decimal or
-	// the tenant's id, by Kind; "" for [AllChanged].
+	// the tenant's id, by Kind; "" for [AllChanged] and
+	// [SigningKeysChanged], which are of no realm either.
 	ID string
 	At Time
 }
@@ -47,4 +48,6 @@ const (
 	KeyChanged     ChangeKind = "key"
 	TenantChanged  ChangeKind = "tenant"
 	AllChanged     ChangeKind = "all"
+	// SigningKeysChanged withdraws no verdict: other keys sign from now on.
+	SigningKeysChanged ChangeKind = "signing_keys"
 )

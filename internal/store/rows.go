@@ -207,4 +207,7 @@ type SigningKey struct {
 	// Retired is when it stopped signing; it verifies until Expires, which is
 	// zero while it signs.
 	Created, Retired, Expires Time
+	// Longest is the longest life of what it signed, noted before it is signed:
+	// from it follows how long the key verifies once it is retired.
+	Longest time.Duration
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 )
@@ -162,6 +163,15 @@ type SigningKeys interface {
 	SigningKeys(ctx context.Context) ([]SigningKey, error)
 	// UpdateSigningKey replaces the row of that ID; [auth.NotFound] without one.
 	UpdateSigningKey(ctx context.Context, k SigningKey) error
+	// RotateSigningKey adds next, and retires the keys of its use that sign at
+	// next.Created, all in one step: each then verifies for its Longest and
+	// beyond longer. [auth.Conflict] where the key of that id is not one of
+	// them, so that of several rotations at once one wins. It records
+	// [SigningKeysChanged].
+	RotateSigningKey(ctx context.Context, id string, next SigningKey, beyond time.Duration) error
+	// RaiseSigningKey raises Longest of a key to at least life;
+	// [auth.NotFound] where there is no such key that signs.
+	RaiseSigningKey(ctx context.Context, id string, life time.Duration) error
 	// DeleteSigningKey is idempotent.
 	DeleteSigningKey(ctx context.Context, id string) error
 }

@@ -2,17 +2,21 @@ package sqlstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
 const (
-	insertSigningKey = `INSERT INTO signing_keys (id, algorithm, key_use, sealed, created, retired, expires)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`
+	signingKeyColumns = `algorithm, key_use, sealed, created, retired, expires, longest`
+	insertSigningKey  = `INSERT INTO signing_keys (id, ` + signingKeyColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 	countActive       = `SELECT COUNT(*) FROM signing_keys WHERE key_use = ? AND retired = ?`
-	updateSigningKey  = `UPDATE signing_keys SET (algorithm, key_use, sealed, created, retired, expires) = (?, ?, ?, ?, ?, ?) WHERE id = ?`
+	countThisActive   = `SELECT COUNT(*) FROM signing_keys WHERE key_use = ? AND retired = ? AND id = ?`
+	updateSigningKey  = `UPDATE signing_keys SET (` + signingKeyColumns + `) = (?, ?, ?, ?, ?, ?, ?) WHERE id = ?`
+	retireSigningKeys = `UPDATE signing_keys SET retired = ?, expires = ? + longest WHERE key_use = ? AND retired = ?`
+	raiseSigningKey   = `UPDATE signing_keys SET longest = CASE WHEN longest < ? THEN ? ELSE longest END WHERE id = ? AND retired = ?`
 	deleteSigningKey  = `DELETE FROM signing_keys WHERE id = ?`
-	selectSigningKeys = `SELECT id, algorithm, key_use, sealed, created, retired, expires FROM signing_keys ORDER BY created, id`
+	selectSigningKeys = `SELECT id, ` + signingKeyColumns + ` FROM signing_keys ORDER BY created, id`
 )
 
 // InsertSigningKey implements [store.SigningKeys]. The transaction holds the
@@ -61,6 +65,43 @@ func (d *database) UpdateSigningKey(ctx context.Context, k store.SigningKey) err
 	})
 }
 
+// RotateSigningKey implements [store.SigningKeys]. What the old keys were
+// raised to is read where it is written, so that no raise falls in between.
+func (d *database) RotateSigningKey(ctx context.Context, id string, next store.SigningKey, beyond time.Duration) error {
+	if err := next.Check(); err != nil {
+		return err
+	}
+	values := append([]any{next.ID}, encodeSigningKey(next)...)
+	at, end := millis(next.Created), millis(next.Created.Add(beyond))
+	return d.write(ctx, "rotate_signing_key", func(t *tx) error {
+		n, err := t.number(countThisActive, next.Use, noTime, id)
+		if err != nil || n == 0 {
+			return taken(err)
+		}
+		return t.whole(func() error {
+			if _, err := t.exec(retireSigningKeys, at, end, next.Use, noTime); err != nil {
+				return err
+			}
+			if _, err := t.exec(insertSigningKey, values...); err != nil {
+				return err
+			}
+			return t.record("", store.SigningKeysChanged, "")
+		})
+	})
+}
+
+// RaiseSigningKey implements [store.SigningKeys].
+func (d *database) RaiseSigningKey(ctx context.Context, id string, life time.Duration) error {
+	ms := life.Milliseconds()
+	return d.write(ctx, "raise_signing_key", func(t *tx) error {
+		n, err := t.exec(raiseSigningKey, ms, ms, id, noTime)
+		if err == nil && n == 0 {
+			return absent()
+		}
+		return err
+	})
+}
+
 // DeleteSigningKey implements [store.SigningKeys].
 func (d *database) DeleteSigningKey(ctx context.Context, id string) error {
 	return d.write(ctx, "delete_signing_key", func(t *tx) error {
@@ -70,10 +111,11 @@ func (d *database) DeleteSigningKey(ctx context.Context, id string) error {
 }
 
 func encodeSigningKey(k store.SigningKey) []any {
-	return []any{k.Algorithm, k.Use, blob(k.Sealed), millis(k.Created), millis(k.Retired), millis(k.Expires)}
+	return []any{k.Algorithm, k.Use, blob(k.Sealed), millis(k.Created), millis(k.Retired), millis(k.Expires), k.Longest.Milliseconds()}
 }
 
 func readSigningKey(r scanner) (k store.SigningKey, err error) {
-	err = r.Scan(&k.ID, &k.Algorithm, &k.Use, &k.Sealed, (*timeColumn)(&k.Created), (*timeColumn)(&k.Retired), (*timeColumn)(&k.Expires))
+	err = r.Scan(&k.ID, &k.Algorithm, &k.Use, &k.Sealed, (*timeColumn)(&k.Created), (*timeColumn)(&k.Retired), (*timeColumn)(&k.Expires),
+		(*durationColumn)(&k.Longest))
 	return k, err
 }

@@ -21,6 +21,7 @@ func Shared(t *testing.T, b Backend) {
 		{"of touches in both the later stays", sharedTouch},
 		{"of first identities made in both one is added", sharedIdentity},
 		{"of signing keys made in both unless one is active, one wins", sharedSigning},
+		{"of rotations in two of them at once one wins, and both know when the old key ends", sharedRotation},
 		{"a closed store leaves the other open", sharedClose},
 	})
 }
@@ -140,6 +141,20 @@ func sharedSigning(t *testing.T, f *fixture) {
 	})
 	for _, g := range both {
 		want(t, g.signing(t), []store.SigningKey{signingKey(f.clock, decimal(int64(winner)))})
+	}
+}
+
+func sharedRotation(t *testing.T, f *fixture) {
+	both, ctx := []*fixture{f, f.beside(t)}, t.Context()
+	f.insertSigning(t, signingKey(f.clock, "old"))
+	ok(t, both[1].SigningKeys.RaiseSigningKey(ctx, "old", time.Minute))
+	winner := oneWins(t, 16, func(i int) error {
+		return both[i%2].SigningKeys.RotateSigningKey(ctx, "old", signingKey(f.clock, decimal(int64(i))), time.Hour)
+	})
+	old := signingKey(f.clock, "old")
+	old.Longest, old.Retired, old.Expires = time.Minute, f.clock.Now(), f.clock.after(time.Hour+time.Minute)
+	for _, g := range both {
+		want(t, g.signing(t), []store.SigningKey{signingKey(f.clock, decimal(int64(winner))), old})
 	}
 }
 

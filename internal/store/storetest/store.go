@@ -77,6 +77,12 @@ func (f *fixture) calls(h household) []call {
 			return f.SigningKeys.InsertSigningKey(c, signingKey(f.clock, "fresh"), false)
 		}},
 		{"UpdateSigningKey", func(c context.Context) error { return f.SigningKeys.UpdateSigningKey(c, signer) }},
+		{"RotateSigningKey", func(c context.Context) error {
+			return f.SigningKeys.RotateSigningKey(c, signer.ID, signingKey(f.clock, "next"), time.Hour)
+		}},
+		{"RaiseSigningKey", func(c context.Context) error {
+			return f.SigningKeys.RaiseSigningKey(c, signer.ID, time.Hour)
+		}},
 		{"DeleteSigningKey", func(c context.Context) error { return f.SigningKeys.DeleteSigningKey(c, signer.ID) }},
 		{"Record", func(c context.Context) error { return f.Changes.Record(c, store.Change{Kind: store.AllChanged}) }},
 		{"TrimChanges", func(c context.Context) error {
