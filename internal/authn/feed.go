@@ -61,6 +61,12 @@ func (r *Resolver) applyLocal(changes []store.Change) {
 }
 
 func (r *Resolver) apply(c store.Change) {
+	if c.Kind == store.SigningKeysChanged { // old keys verify on: every verdict holds
+		if r.signers != nil {
+			r.signers.Forget()
+		}
+		return
+	}
 	r.stamps.move(tag{c.Kind, c.Realm, c.ID}.normal())
 }
 

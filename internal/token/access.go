@@ -38,6 +38,9 @@ func algorithmFor(use string) string {
 	if name, ok := strings.CutPrefix(use, useAccess); ok {
 		return name
 	}
+	if use == UseAssertion {
+		return assertionAlgorithm
+	}
 	return DefaultAlgorithm
 }
 

@@ -326,6 +326,7 @@ func FuzzVerify(f *testing.F) {
 	sum := ring.MAC("signing key id", k.id)
 	k.id += fmt.Sprintf("%x", sum[:keyIDHalf/2])
 	k.header = header("HS256", k.id, typeJWT)
+	k.longest.Store(int64(2 * time.Hour)) // the store does not know the key: nothing is noted there
 	k.pair, _ = parseHMAC([]byte("0123456789abcdef0123456789abcdef"))
 	set := &keySet{read: start, byHeader: map[string]*signingKey{k.header: k}, active: map[string]*signingKey{UseToken: k}}
 	b.set.Store(set)

@@ -27,17 +27,34 @@ type publicKey struct {
 	E     string `json:"e,omitempty"`
 }
 
+// Published says which keys a JWK set lists.
+type Published struct {
+	// Tokens are those that verify tokens issued here, Assertions those that
+	// verify what an upstream is told.
+	Tokens, Assertions bool
+}
+
+func (p Published) lists(use string) bool {
+	return p.Tokens && signsTokens(use) || p.Assertions && use == UseAssertion
+}
+
 // JWKS returns the public halves of all keys that verify tokens issued here,
-// as a JWK set (RFC 7517 section 5), and never anything of a key that is a
-// secret. [auth.Unavailable] and the like are those of the store.
+// as [Signers.Publish] does.
 func (s *Signers) JWKS(ctx context.Context) ([]byte, error) {
+	return s.Publish(ctx, Published{Tokens: true})
+}
+
+// Publish returns the public halves of keys as a JWK set (RFC 7517 section 5),
+// and never anything of a key that is a secret. [auth.Unavailable] and the like
+// are those of the store.
+func (s *Signers) Publish(ctx context.Context, p Published) ([]byte, error) {
 	set, err := s.current(ctx)
 	if err != nil {
 		return nil, err
 	}
 	keys := []publicKey{} // an empty set is an array too
-	for _, k := range set.byHeader {
-		if k.broken != nil || k.over(s.now()) {
+	for _, k := range set.all {
+		if !p.lists(k.use) || k.broken != nil || k.over(s.now()) {
 			continue
 		}
 		if public, ok := k.public(); ok {
@@ -54,6 +71,12 @@ func (s *Signers) JWKS(ctx context.Context) ([]byte, error) {
 // can be told before the first of them.
 func (s *Signers) Prepare(ctx context.Context, a Access) error {
 	_, err := s.signer(ctx, a.use())
+	return err
+}
+
+// PrepareAssertions does that for assertions.
+func (s *Signers) PrepareAssertions(ctx context.Context) error {
+	_, err := s.signer(ctx, UseAssertion)
 	return err
 }
 

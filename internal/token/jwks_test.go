@@ -94,6 +94,13 @@ func TestAllKeysThatVerifyArePublishedAndNoSecretIs(t *testing.T) {
 	broken.Sealed = broken.Sealed[1:]
 	other := row(t, "RS256", UseTextDates)
 	b := newBench(t, secret, retired, over, assertion, broken, other)
+	text, err := b.Publish(t.Context(), Published{Assertions: true})
+	if err != nil || !strings.Contains(string(text), assertion.ID) || strings.Count(string(text), "kid") != 1 {
+		t.Errorf("for assertions: %s, %v", text, err)
+	}
+	if text, err = b.Publish(t.Context(), Published{}); err != nil || string(text) != `{"keys":[]}` {
+		t.Errorf("for nobody: %s, %v", text, err)
+	}
 	got := b.published(t)
 	if len(got) != 2 || got[retired.ID] == nil || got[other.ID] == nil {
 		t.Errorf("published are %v", got)

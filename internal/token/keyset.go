@@ -10,10 +10,13 @@ import (
 )
 
 const (
-	// KeyRefresh is how often the signing keys are read again: for this long
-	// a node may still sign with a key that another retired, and verify with
-	// one that another deleted.
-	KeyRefresh = time.Minute
+	// KeyRefresh is how often the signing keys are read again where nobody says
+	// that they changed.
+	KeyRefresh = 10 * time.Second
+	// signingBound is how old the keys that tokens are signed with may be, while
+	// they are read again or cannot be: for this long a node may still sign with
+	// a key that another retired.
+	signingBound = 2 * KeyRefresh
 	// missCoolDown is how long a kid that was not found is remembered. It
 	// stops tokens of a deleted key, sent again and again, from becoming
 	// queries.
@@ -25,7 +28,9 @@ const (
 
 // keySet is the signing keys as they were read. It never changes.
 type keySet struct {
-	read     time.Time
+	read time.Time
+	// all holds the keys of every use; byHeader those that verify tokens.
+	all      []*signingKey
 	byHeader map[string]*signingKey
 	// active is the newest key that signs, by use.
 	active map[string]*signingKey
@@ -38,8 +43,10 @@ func (s *Signers) reload(ctx context.Context) (*keySet, error) {
 	if s.failure != nil && within(s.now().Sub(s.failed), failCoolDown) {
 		return nil, s.failure
 	}
+	s.changed.Store(false) // a change from here on is read the next time
 	set, err := s.load(ctx)
 	if err != nil {
+		s.changed.Store(true)
 		if ctx.Err() == nil {
 			s.failure, s.failed = err, s.now()
 		}
@@ -63,11 +70,14 @@ func (s *Signers) load(ctx context.Context) (*keySet, error) {
 			return nil, auth.Fail(auth.Internal, "", fmt.Errorf("two signing keys have the id %q", row.ID))
 		}
 		ids[row.ID] = true
-		if !signsTokens(row.Use) {
+		if !isKnown(row.Use) {
 			continue
 		}
 		k := openSigningKey(row, s.ring)
-		set.byHeader[k.header] = k
+		set.all = append(set.all, k)
+		if signsTokens(row.Use) {
+			set.byHeader[k.header] = k
+		}
 		if k.active { // rows come oldest first
 			set.active[k.use] = k
 		}
@@ -88,7 +98,7 @@ func (s *Signers) current(ctx context.Context) (*keySet, error) {
 	if set == nil {
 		return s.first(ctx)
 	}
-	if within(s.now().Sub(set.read), KeyRefresh) {
+	if !s.changed.Load() && within(s.now().Sub(set.read), KeyRefresh) {
 		return set, nil
 	}
 	select {
@@ -101,6 +111,24 @@ func (s *Signers) current(ctx context.Context) (*keySet, error) {
 		return fresh, nil
 	}
 	return set, nil
+}
+
+// recent is [Signers.current] for those who sign tokens. With keys that could
+// not be read for too long none is signed: the one that signs may have been
+// retired, and the token would end before its time.
+func (s *Signers) recent(ctx context.Context) (*keySet, error) {
+	set, err := s.current(ctx)
+	if err != nil || within(s.now().Sub(set.read), signingBound) {
+		return set, err
+	}
+	if err := s.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.done()
+	if set = s.set.Load(); within(s.now().Sub(set.read), signingBound) {
+		return set, nil
+	}
+	return s.reload(ctx)
 }
 
 // first reads the keys for the first time. Callers wait for one another, each
@@ -158,7 +186,11 @@ func (s *Signers) done() { <-s.turn }
 // Of two nodes that make one at once the store lets one win; both then read
 // the winner's.
 func (s *Signers) signer(ctx context.Context, use string) (*signingKey, error) {
-	set, err := s.current(ctx)
+	read := s.recent
+	if !signsTokens(use) { // no session ends with what it signs: better an old key than none
+		read = s.current
+	}
+	set, err := read(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,8 @@ type Signers struct {
 	now  func() time.Time
 
 	set atomic.Pointer[keySet]
+	// changed is whether the store has other keys than set.
+	changed atomic.Bool
 	// turn is held by whoever reads the store, and guards what follows.
 	turn chan struct{}
 	// missed is when a genuine kid was last not found. Such kids can only be
@@ -55,7 +57,12 @@ func (s *Signers) Sign(ctx context.Context, realm string, c Claims) (auth.Secret
 	if err != nil {
 		return auth.Secret{}, auth.Fail(auth.Internal, "", err)
 	}
-	k, err := s.signer(ctx, c.use())
+	return s.signAs(ctx, c.use(), payload, c.Expires)
+}
+
+// signAs signs a payload that ends at expires with the key for use.
+func (s *Signers) signAs(ctx context.Context, use string, payload []byte, expires time.Time) (auth.Secret, error) {
+	k, err := s.signerUntil(ctx, use, expires)
 	if err != nil {
 		return auth.Secret{}, err
 	}

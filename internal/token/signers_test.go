@@ -27,6 +27,8 @@ type fakeKeys struct {
 	mu    sync.Mutex
 	rows  []store.SigningKey
 	reads int
+	// raises counts calls of RaiseSigningKey.
+	raises int
 	// fail is what reads and inserts return; hold blocks reads until closed.
 	fail error
 	hold chan struct{}
@@ -74,6 +76,39 @@ func (f *fakeKeys) UpdateSigningKey(_ context.Context, k store.SigningKey) error
 	for i := range f.rows {
 		if f.rows[i].ID == k.ID {
 			f.rows[i] = k
+			return nil
+		}
+	}
+	return auth.Fail(auth.NotFound, "", nil)
+}
+
+func (f *fakeKeys) RotateSigningKey(_ context.Context, id string, next store.SigningKey, beyond time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return f.fail
+	}
+	for i, row := range f.rows {
+		if row.ID != id || row.Use != next.Use || !row.Retired.IsZero() {
+			continue
+		}
+		f.rows[i].Retired, f.rows[i].Expires = next.Created, next.Created.Add(row.Longest+beyond)
+		f.rows = append(f.rows, next)
+		return nil
+	}
+	return auth.Fail(auth.Conflict, "", nil)
+}
+
+func (f *fakeKeys) RaiseSigningKey(_ context.Context, id string, life time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.raises++
+	if f.fail != nil {
+		return f.fail
+	}
+	for i, row := range f.rows {
+		if row.ID == id && row.Retired.IsZero() {
+			f.rows[i].Longest = max(row.Longest, life)
 			return nil
 		}
 	}

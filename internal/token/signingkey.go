@@ -6,19 +6,22 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
-// The uses of signing keys that sign tokens. A key of any other use, e.g. one
-// that signs assertions for an upstream, never verifies a token.
+// The uses of signing keys, beside those of access tokens. A key of a use that
+// signs no tokens never verifies one.
 const (
 	// UseToken signs tokens whose dates are numbers.
 	UseToken = "token"
 	// UseTextDates signs tokens whose dates are text.
 	UseTextDates = "token-text-dates"
+	// UseAssertion signs what an upstream is told of a caller.
+	UseAssertion = "assertion"
 )
 
 // use returns the use of the key that signs c.
@@ -35,6 +38,9 @@ func (c Claims) use() string {
 // signsTokens reports whether keys of this use sign what this package verifies.
 func signsTokens(use string) bool { return use == UseToken || use == UseTextDates || isAccess(use) }
 
+// isKnown reports whether this package has something to do with keys of this use.
+func isKnown(use string) bool { return signsTokens(use) || use == UseAssertion }
+
 // signingKey is a row of the store, opened.
 type signingKey struct {
 	id, use string
@@ -45,6 +51,8 @@ type signingKey struct {
 	// active is whether it still signs; expires is zero for never.
 	active  bool
 	expires time.Time
+	// longest is how long what it signed lives at most, as the store knows.
+	longest atomic.Int64 // a time.Duration
 	// broken is why it can neither sign nor verify, nil for a key that can.
 	broken error
 }
@@ -59,6 +67,7 @@ func openSigningKey(row store.SigningKey, ring *Ring) *signingKey {
 		id: row.ID, use: row.Use, header: header(row.Algorithm, row.ID, typeFor(row.Use)),
 		active: row.Retired.IsZero(), expires: row.Expires,
 	}
+	k.longest.Store(int64(row.Longest))
 	if k.pair, k.broken = openPair(row, ring); k.broken != nil {
 		k.broken = auth.Fail(auth.Internal, "", fmt.Errorf("the signing key %q cannot be used: %w", row.ID, k.broken))
 		return k
@@ -134,11 +143,16 @@ func genuineKeyID(ring *Ring, id string) bool {
 const (
 	typeJWT    = "JWT"
 	typeAccess = "at+jwt" // RFC 9068 section 2.1
+	// typeAssertion is for upstreams alone: [keyIDOf] does not know it.
+	typeAssertion = "gatehouse-assertion+jwt"
 )
 
 func typeFor(use string) string {
-	if isAccess(use) {
+	switch {
+	case isAccess(use):
 		return typeAccess
+	case use == UseAssertion:
+		return typeAssertion
 	}
 	return typeJWT
 }
