@@ -18,17 +18,33 @@ type Identity struct {
 	n      int
 }
 
+// The default fields.
+const (
+	fieldSubject    = "X-Auth-Subject"
+	fieldUsername   = "X-Auth-Username"
+	fieldTenant     = "X-Auth-Tenant"
+	fieldUnit       = "X-Auth-Unit"
+	fieldRoles      = "X-Auth-Roles"
+	fieldScopes     = "X-Auth-Scopes"
+	fieldCredential = "X-Auth-Credential"
+)
+
+// DefaultNames lists the default fields.
+func DefaultNames() []string {
+	return []string{fieldSubject, fieldUsername, fieldTenant, fieldUnit, fieldRoles, fieldScopes, fieldCredential}
+}
+
 // NewIdentity returns the fields of a principal. Those without a value are
 // left out: after [Fields.Strip] an upstream sees none at all.
 func NewIdentity(p *auth.Principal) *Identity {
 	id := &Identity{}
-	id.add("X-Auth-Subject", Escape(p.Subject))
-	id.add("X-Auth-Username", Escape(p.Username))
-	id.add("X-Auth-Tenant", Escape(p.Tenant))
-	id.add("X-Auth-Unit", Escape(p.Unit))
-	id.add("X-Auth-Roles", list(p.Roles))
-	id.add("X-Auth-Scopes", list(p.Scopes))
-	id.add("X-Auth-Credential", Escape(credential(p)))
+	id.add(fieldSubject, Escape(p.Subject))
+	id.add(fieldUsername, Escape(p.Username))
+	id.add(fieldTenant, Escape(p.Tenant))
+	id.add(fieldUnit, Escape(p.Unit))
+	id.add(fieldRoles, list(p.Roles))
+	id.add(fieldScopes, list(p.Scopes))
+	id.add(fieldCredential, Escape(Credential(p)))
 	return id
 }
 
@@ -59,9 +75,9 @@ func (id *Identity) Set(h http.Header, extra ...Field) {
 	}
 }
 
-// credential names what was presented, never the secret: the kind, and the
+// Credential names what was presented, never the secret: the kind, and the
 // accessor of the token or else the id of the key.
-func credential(p *auth.Principal) string {
+func Credential(p *auth.Principal) string {
 	switch {
 	case p.TokenID != "":
 		return string(p.Credential) + ":" + p.TokenID

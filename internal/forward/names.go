@@ -68,6 +68,10 @@ func sameName(name, want string) bool {
 	return true
 }
 
+// SameName reports whether two names are one to an upstream that knows neither
+// case nor punctuation.
+func SameName(a, b string) bool { return fold(a) == fold(b) }
+
 // fold returns the form in which names are compared: lower case, and a hyphen
 // for whatever is neither letter nor digit.
 func fold(name string) string {

@@ -31,6 +31,8 @@ type Config struct {
 	Require []Requirement
 	// Fields are told to the upstream beside the default ones.
 	Fields []Field
+	// Assertion is told beside them; nil is none.
+	Assertion *Assertion
 	// KeepCredentials forwards the credentials too, as far as they were
 	// verified.
 	KeepCredentials bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -22,7 +23,9 @@ type RuntimeConfig struct {
 	// MaxStaleness is how long verdicts are trusted while the change feed is
 	// silent; 0 is the default of package authn.
 	MaxStaleness time.Duration
-	Hashing      password.Options
+	// KeyLifetime is as [Runtime.SetKeyLifetime] takes it.
+	KeyLifetime time.Duration
+	Hashing     password.Options
 	// Client asks outside issuers for their keys; nil is one that takes what
 	// the operating system trusts.
 	Client *http.Client
@@ -41,6 +44,10 @@ type Runtime struct {
 	Now      func() time.Time
 	cancel   func()
 	done     sync.WaitGroup
+	// keyLifetime is a time.Duration; tended is when the signing keys were
+	// looked after, which only the sweep knows.
+	keyLifetime atomic.Int64
+	tended      time.Time
 }
 
 // NewRuntime starts following the store's changes and sweeping it. It owns the
@@ -61,11 +68,24 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 			Store: c.Store, Signers: signers, Issuers: issuers, Now: c.Now, MaxStaleness: c.MaxStaleness,
 		}),
 	}
+	rt.SetKeyLifetime(c.KeyLifetime)
 	ctx, cancel := context.WithCancel(context.Background())
 	rt.cancel = cancel
 	rt.Resolver.Start()
 	rt.done.Go(func() { rt.sweep(ctx) })
 	return rt
+}
+
+// DefaultKeyLifetime is how long a signing key signs where nothing else is said.
+const DefaultKeyLifetime = 90 * 24 * time.Hour
+
+// SetKeyLifetime changes how long a signing key signs before another takes its
+// place; 0 is the default, less is for ever.
+func (rt *Runtime) SetKeyLifetime(d time.Duration) {
+	if d == 0 {
+		d = DefaultKeyLifetime
+	}
+	rt.keyLifetime.Store(int64(max(d, 0)))
 }
 
 // Close stops what was started, waits for it and closes the store.
@@ -88,6 +108,9 @@ const (
 	sweepInterval = 5 * time.Second
 	// keepChanges is how long a node may be gone and still catch up.
 	keepChanges = 24 * time.Hour
+	// tendInterval is how often the signing keys are looked after: how late a
+	// rotation may be, and how long a key stays that verifies nothing any more.
+	tendInterval = time.Minute
 )
 
 func (rt *Runtime) sweep(ctx context.Context) {
@@ -108,6 +131,7 @@ func (rt *Runtime) sweep(ctx context.Context) {
 // already absent for readers.
 func (rt *Runtime) sweepOnce(ctx context.Context) time.Duration {
 	rt.Attempts.Sweep(sweepAttempts)
+	rt.tend(ctx)
 	rows, err := rt.Store.Sessions.SweepSessions(ctx, sweepRows)
 	if err != nil {
 		return sweepInterval
@@ -117,4 +141,15 @@ func (rt *Runtime) sweepOnce(ctx context.Context) time.Duration {
 		return sweepInterval
 	}
 	return sweepPause
+}
+
+// tend rotates signing keys that are due and removes those that are over, from
+// time to time. What fails is tried again the next time.
+func (rt *Runtime) tend(ctx context.Context) {
+	now := rt.Now()
+	if since := now.Sub(rt.tended); since >= 0 && since < tendInterval {
+		return
+	}
+	rt.tended = now
+	_ = rt.Signers.Tend(ctx, time.Duration(rt.keyLifetime.Load()))
 }

@@ -91,6 +91,9 @@ func (s *Site) loginFor(path string) *login {
 			}
 		}
 	}
+	if s.keys != nil && s.keys.routes[0].Covers(path) {
+		return s.keys
+	}
 	return nil
 }
 

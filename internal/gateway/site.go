@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -19,13 +20,18 @@ import (
 // Site is one guard. It is built without a runtime, so that a configuration
 // can be checked without opening a store, and answers 503 until [Site.Bind].
 type Site struct {
-	cfg      Config
-	logins   []login
-	specs    []bearer.Spec
-	chain    *bearer.Chain
-	trust    *issuer.Trust // nil where no outside issuer is trusted
-	fields   *forward.Fields
-	names    []string // of cfg.Fields, in canonical form
+	cfg    Config
+	logins []login
+	specs  []bearer.Spec
+	chain  *bearer.Chain
+	trust  *issuer.Trust // nil where no outside issuer is trusted
+	fields *forward.Fields
+	names  []string // of cfg.Fields, in canonical form
+	// assertion is nil where none is told; asserted are those made so far.
+	assertion *Assertion
+	asserted  *assertionCache
+	// keys answers at [JWKSPath]; nil where there are none to publish.
+	keys     *login
 	public   []rule
 	require  []requirement
 	refuser  refuser
@@ -45,6 +51,9 @@ func New(cfg Config) (*Site, error) {
 	}
 	s := &Site{cfg: cfg, deps: &session.Deps{}}
 	if err := s.addLogins(); err != nil {
+		return nil, err
+	}
+	if err := s.addKeys(); err != nil {
 		return nil, err
 	}
 	if err := s.addCORS(); err != nil {
@@ -98,7 +107,14 @@ func (s *Site) addFields() error {
 		}
 	}
 	s.names = names
-	s.fields = forward.NewFields(names, credentials...)
+	if err := s.addAssertion(); err != nil {
+		return err
+	}
+	own := slices.Clone(names)
+	if s.assertion != nil {
+		own = append(own, s.assertion.Field)
+	}
+	s.fields = forward.NewFields(own, credentials...)
 	return nil
 }
 

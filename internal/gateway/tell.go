@@ -21,20 +21,38 @@ func (s *Site) tell(r *http.Request, got presented) error {
 	if got.verdict != nil {
 		identity = got.verdict.Identity
 	}
+	assertion := ""
+	if s.assertion != nil && got.verdict != nil {
+		var err error
+		if assertion, err = s.assert(r, got.verdict); err != nil {
+			return err
+		}
+	}
+	extra, err := s.extra(r)
+	if err != nil {
+		return err
+	}
+	identity.Set(r.Header, extra...)
+	if assertion != "" {
+		r.Header[s.assertion.Field] = []string{assertion}
+	}
+	return nil
+}
+
+// extra returns the configured fields for a request.
+func (s *Site) extra(r *http.Request) ([]forward.Field, error) {
 	if len(s.names) == 0 {
-		identity.Set(r.Header)
-		return nil
+		return nil, nil
 	}
 	extra := make([]forward.Field, len(s.names))
 	for i, name := range s.names {
 		value, err := s.expand(r, s.cfg.Fields[i].Value)
 		if err != nil {
-			return auth.Fail(auth.Internal, "", fmt.Errorf("identity field %s: %w", name, err))
+			return nil, auth.Fail(auth.Internal, "", fmt.Errorf("identity field %s: %w", name, err))
 		}
 		extra[i] = forward.Field{Name: name, Value: value}
 	}
-	identity.Set(r.Header, extra...)
-	return nil
+	return extra, nil
 }
 
 // expand replaces the placeholders of a template; there are none where no hook

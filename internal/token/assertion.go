@@ -14,6 +14,10 @@ import (
 // stays asserted for no longer.
 const MaxAssertionTTL = 60 * time.Second
 
+// maxTarget bounds the host and path of an assertion, which a client chooses, in
+// bytes: the field that carries it is a header line like any other.
+const maxTarget = 4 << 10
+
 // assertionAlgorithm signs assertions: they are made while a request waits.
 const assertionAlgorithm = "EdDSA"
 
@@ -67,10 +71,15 @@ func (a audiences) MarshalJSON() ([]byte, error) {
 
 // Assert signs an assertion of realm and returns it with its exp. The first
 // call makes a key where the store has none; an error of the store is passed
-// on.
+// on. A target that is too long is [auth.Malformed] with
+// [auth.ReasonTooLarge], a caller whose credential has expired
+// [auth.InvalidCredential].
 func (s *Signers) Assert(ctx context.Context, realm string, a Assertion) (auth.Secret, time.Time, error) {
 	if len(a.Audience) == 0 || a.TTL < time.Second || a.TTL > MaxAssertionTTL {
 		return auth.Secret{}, time.Time{}, auth.Fail(auth.Internal, "", errors.New("an assertion needs an audience, and a life of 1 to 60 seconds"))
+	}
+	if len(a.Host)+len(a.Path) > maxTarget {
+		return auth.Secret{}, time.Time{}, auth.Fail(auth.Malformed, auth.ReasonTooLarge, errors.New("the path is longer than an assertion can say"))
 	}
 	now, end := s.now(), a.Caller.Expires
 	if !end.IsZero() && !now.Before(end) { // since the caller was verified

@@ -115,7 +115,7 @@ func TestAssertRefusesWhatIsTooWide(t *testing.T) {
 		"no life":                     func(a *Assertion) { a.TTL = 0 },
 		"a life of less than it says": func(a *Assertion) { a.TTL = time.Second - 1 },
 		"a life of more than 60 s":    func(a *Assertion) { a.TTL = MaxAssertionTTL + time.Second },
-		"more than 8 KiB":             func(a *Assertion) { a.Path = strings.Repeat("x", MaxJWT) },
+		"more than 8 KiB":             func(a *Assertion) { a.Credential = strings.Repeat("x", MaxJWT) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := assertion()
@@ -124,6 +124,17 @@ func TestAssertRefusesWhatIsTooWide(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestAPathThatIsTooLongIsTheCallersFault(t *testing.T) {
+	b := newBench(t)
+	a := assertion()
+	a.Path = "/" + strings.Repeat("x", maxTarget-len(a.Host)-1)
+	b.assert(t, a)
+	a.Path += "x"
+	if _, _, err := b.Assert(t.Context(), "default", a); auth.CodeOf(err) != auth.Malformed || err == nil || auth.AsError(err).Reason != auth.ReasonTooLarge {
+		t.Errorf("got %v", err)
 	}
 }
 
