@@ -89,7 +89,9 @@ func (a *App) Start() error {
 	if err := a.state.shared.open(func() (*gateway.Runtime, error) { return a.open(ctx) }); err != nil {
 		return err
 	}
-	a.state.shared.runtime().Resolver.SetMaxStaleness(time.Duration(a.MaxStaleness))
+	rt := a.state.shared.runtime()
+	rt.Resolver.SetMaxStaleness(time.Duration(a.MaxStaleness))
+	rt.SetKeyLifetime(time.Duration(a.SigningKeyLifetime))
 	a.state.mu.Lock()
 	defer a.state.mu.Unlock()
 	for _, s := range a.state.sites {

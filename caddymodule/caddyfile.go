@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -122,10 +123,10 @@ func (b *siteBlock) finish() error {
 	if err := b.handler.checkErrors(); err != nil {
 		return errAt(b.errorsAt, err)
 	}
-	if err := b.handler.checkIdentity(); err != nil {
+	if err := cmp.Or(b.handler.checkIdentity(), b.handler.checkAssertion()); err != nil {
 		return errAt(b.identityAt, err)
 	}
-	return nil
+	return b.checkKeys()
 }
 
 // located adds to err where the dispenser stands. nil stays nil.

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"slices"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -14,9 +15,10 @@ var engines = []string{"sqlite"}
 // parseApp reads the global option. Syntax:
 //
 //	gatehouse {
-//	    store         sqlite [<file>]
-//	    max_staleness <duration>
-//	    key_ring      <file…>
+//	    store                sqlite [<file>]
+//	    max_staleness        <duration>
+//	    key_ring             <file…>
+//	    signing_key_lifetime <duration> | off
 //	}
 func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
 	d.Next()
@@ -52,8 +54,28 @@ func (a *App) parseOption(d *caddyfile.Dispenser) error {
 		return err
 	case "key_ring":
 		return a.parseKeyRing(d)
+	case "signing_key_lifetime":
+		return a.parseKeyLifetime(d)
 	}
-	return unknownWord(d, "the global option gatehouse", []string{"store", "max_staleness", "key_ring"})
+	return unknownWord(d, "the global option gatehouse", []string{"store", "max_staleness", "key_ring", "signing_key_lifetime"})
+}
+
+// forever is a lifetime that is switched off.
+const forever caddy.Duration = -1
+
+func (a *App) parseKeyLifetime(d *caddyfile.Dispenser) error {
+	text, err := oneArg(d, "signing_key_lifetime <duration>|off")
+	if err != nil {
+		return err
+	}
+	if text == "off" {
+		a.SigningKeyLifetime = forever
+		return nil
+	}
+	if a.SigningKeyLifetime, err = duration(d, "signing_key_lifetime", text); err != nil {
+		return err
+	}
+	return located(d, checkKeyLifetime(a.SigningKeyLifetime))
 }
 
 func (a *App) parseStore(d *caddyfile.Dispenser) error {

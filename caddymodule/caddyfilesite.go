@@ -105,7 +105,8 @@ func (b *siteBlock) rate() error {
 // identity reads
 //
 //	identity {
-//	    header <field> <value>
+//	    header    <field> <value>
+//	    assertion [<field>] { … }
 //	    keep_credentials
 //	}
 //
@@ -121,7 +122,7 @@ func (b *siteBlock) identity() error {
 			return err
 		}
 	}
-	if len(b.handler.Identity.Headers) == 0 && !b.handler.Identity.KeepCredentials {
+	if i := b.handler.Identity; len(i.Headers) == 0 && i.Assertion == nil && !i.KeepCredentials {
 		return errAt(b.identityAt, errEmptyIdentity)
 	}
 	return nil
@@ -138,6 +139,8 @@ func (b *siteBlock) identityLine() error {
 		identity.Headers = append(identity.Headers, IdentityHeader{Field: args[0], Value: args[1]})
 		_, err := identity.build()
 		return located(b.Dispenser, err)
+	case "assertion":
+		return b.assertion()
 	case "keep_credentials":
 		if identity.KeepCredentials {
 			return b.Err("keep_credentials stands twice")
@@ -145,7 +148,7 @@ func (b *siteBlock) identityLine() error {
 		identity.KeepCredentials = true
 		return noArg(b.Dispenser, "keep_credentials")
 	}
-	return unknownWord(b.Dispenser, "identity", []string{"header", "keep_credentials"})
+	return unknownWord(b.Dispenser, "identity", []string{"assertion", "header", "keep_credentials"})
 }
 
 // limit reads a number of events and a window.

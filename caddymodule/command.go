@@ -24,6 +24,7 @@ func commands() []command {
 		tenantCommand(),
 		unitCommand(),
 		identifierCommand(),
+		signingKeyCommand(),
 		explainCommand(),
 		lintCommand(),
 	}
@@ -34,8 +35,8 @@ func init() {
 		Name:  "gatehouse",
 		Short: "Manages the accounts, keys and tokens of the gateway",
 		Long: `
-Manages what the gateway keeps: accounts, API keys, tokens, tenants, units and
-access identifiers. All of it works while the gateway runs and takes effect
+Manages what the gateway keeps: accounts, API keys, tokens, tenants, units,
+access identifiers and signing keys. All of it works while the gateway runs and takes effect
 there at once.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			asGroup(cmd)

@@ -43,6 +43,7 @@ func TestTheDocumentationNamesEveryCommandFlagAndMember(t *testing.T) {
 		tenantJSON{},
 		unitJSON{},
 		identifierJSON{},
+		signingKeyJSON{},
 		explanationJSON{},
 		explainedJSON{},
 		stepJSON{},

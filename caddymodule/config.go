@@ -24,6 +24,11 @@ type App struct {
 	// is a key that is made once and kept in Caddy's storage.
 	KeyRing []string `json:"key_ring,omitempty"`
 
+	// How long a key signs JWTs before a new one takes its place. It goes on
+	// verifying what it signed. At least an hour; less than 0 is for ever. The
+	// default is 90 days.
+	SigningKeyLifetime caddy.Duration `json:"signing_key_lifetime,omitempty"`
+
 	state appState
 }
 
@@ -234,8 +239,26 @@ type Identity struct {
 	// A client's own fields of these names are removed.
 	Headers []IdentityHeader `json:"headers,omitempty"`
 
+	// A signed statement of who calls, which the upstream can verify. The
+	// default is none.
+	Assertion *Assertion `json:"assertion,omitempty"`
+
 	// Forward the credential too. The default is to take it out.
 	KeepCredentials bool `json:"keep_credentials,omitempty"`
+}
+
+// Assertion is a short-lived JWT for one method, host and path. The keys that
+// verify it are served at `/.well-known/jwks.json`.
+type Assertion struct {
+	// The header field that carries it. A client's own is removed. The default
+	// is `X-Auth-Assertion`.
+	Field string `json:"field,omitempty"`
+
+	// Who shall believe it: the claim `aud`. At least one.
+	Audience []string `json:"audience"`
+
+	// Its life: 5s to 60s, in whole seconds. The default is 60s.
+	TTL caddy.Duration `json:"ttl,omitempty"`
 }
 
 // IdentityHeader is a header field that the upstream is told.

@@ -73,6 +73,9 @@ func (h *Handler) checkIdentity() error {
 			return err
 		}
 	}
+	if a := h.Identity.Assertion; a != nil && a.Field != "" {
+		return forward.CheckName(a.Field, taken)
+	}
 	return nil
 }
 

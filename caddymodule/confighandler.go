@@ -34,7 +34,7 @@ func (h *Handler) check() error {
 		func() error { return checkOptionalRealm(h.Realm) },
 		func() error { return checkMode(h.Mode) },
 		func() error { return checkMethods(h.Methods) },
-		h.checkAccept, h.checkTrust, h.checkErrors, h.checkIdentity,
+		h.checkAccept, h.checkTrust, h.checkErrors, h.checkIdentity, h.checkAssertion,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -98,6 +98,10 @@ func (h *Handler) buildRest(cfg *gateway.Config) (err error) {
 		return nil
 	}
 	cfg.KeepCredentials = h.Identity.KeepCredentials
+	if a := h.Identity.Assertion; a != nil {
+		built := a.build()
+		cfg.Assertion = &built
+	}
 	cfg.Fields, err = h.Identity.build()
 	return err
 }

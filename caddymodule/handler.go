@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -26,7 +27,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	chain := h.site.Chain()
-	if err := registerCredentialNames(chain.Headers(), chain.Queries(), h.site.TokenPaths()...); err != nil {
+	hidden := chain.Headers()
+	if field := h.site.AssertionField(); field != "" {
+		hidden = append(slices.Clone(hidden), field)
+	}
+	if err := registerCredentialNames(hidden, chain.Queries(), h.site.TokenPaths()...); err != nil {
 		return err
 	}
 	app.add(h.site)

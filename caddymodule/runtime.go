@@ -92,6 +92,7 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	}
 	return gateway.NewRuntime(gateway.RuntimeConfig{
 		Store: rows, Ring: ring, Now: time.Now, MaxStaleness: time.Duration(a.MaxStaleness),
+		KeyLifetime: time.Duration(a.SigningKeyLifetime),
 	}), nil
 }
 

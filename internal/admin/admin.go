@@ -18,7 +18,8 @@ type Admin struct {
 	Hasher *password.Hasher
 	Now    func() time.Time
 	Realm  string
-	// Ring opens the key ring, which only authentication codes need.
+	// Ring opens the key ring, which only authentication codes and signing keys
+	// need.
 	Ring func(context.Context) (*token.Ring, error)
 }
 

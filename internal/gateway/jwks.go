@@ -32,25 +32,33 @@ type publicKeys struct {
 func (s *Site) addKeys() error {
 	keys := publicKeys{site: s}
 	for _, l := range s.cfg.Logins {
-		if c := l.sessions(s.cfg.Realm); c.JWT && c.Access != nil {
-			keys.access, keys.what.Tokens = append(keys.access, *c.Access), true
+		if l.Publishes() {
+			keys.access, keys.what.Tokens = append(keys.access, *l.sessions("").Access), true
 		}
 	}
 	keys.what.Assertions = s.cfg.Assertion != nil
 	if keys.what == (token.Published{}) {
 		return nil
 	}
-	if l, _, ok := s.claimed(keys.Routes()); ok {
+	if l, _, ok := s.claimed(KeyRoutes()); ok {
 		return fmt.Errorf("login %s %s answers %s, where the keys of this site are served: give it another path", l.kind.Name, l.base, JWKSPath)
 	}
-	s.keys = &login{Dialect: keys, base: JWKSPath, routes: keys.Routes()}
+	s.keys = &login{Dialect: keys, base: JWKSPath, routes: KeyRoutes()}
 	return nil
 }
 
-// Routes implements [dialect.Dialect].
-func (publicKeys) Routes() []dialect.Route {
-	return []dialect.Route{{Path: JWKSPath, Exact: true}}
+// KeyRoutes lists the paths at which keys are served.
+func KeyRoutes() []dialect.Route { return []dialect.Route{{Path: JWKSPath, Exact: true}} }
+
+// Publishes reports whether others verify what a login gives, with keys that
+// its site serves.
+func (l Login) Publishes() bool {
+	c := l.sessions("")
+	return c.JWT && c.Access != nil
 }
+
+// Routes implements [dialect.Dialect].
+func (publicKeys) Routes() []dialect.Route { return KeyRoutes() }
 
 // ServeHTTP implements [dialect.Dialect].
 func (k publicKeys) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -83,7 +84,8 @@ func (k *signingKey) raised(life time.Duration) {
 // other nodes as soon as they hear of it, and returns its id. Keys that signed
 // before verify until the last token they signed has expired. [auth.NotFound]
 // where no key signs for use; [auth.Conflict] where another rotation of it came
-// first: of several at once one wins.
+// first, since of several at once one wins, and with a cause where the key was
+// made under another key ring.
 func (s *Signers) Rotate(ctx context.Context, use string) (id string, err error) {
 	rows, err := s.keys.SigningKeys(ctx)
 	if err != nil {
@@ -98,8 +100,12 @@ func (s *Signers) Rotate(ctx context.Context, use string) (id string, err error)
 }
 
 // rotate puts a new key in the place of one. That one is not opened: a key that
-// cannot be used any more is replaced like any other.
+// cannot be used any more is replaced like any other. But it must have been made
+// under our key ring: those who have another could not open the new one.
 func (s *Signers) rotate(ctx context.Context, old store.SigningKey) (id string, err error) {
+	if !genuineKeyID(s.ring, old.ID) {
+		return "", auth.Fail(auth.Conflict, "", fmt.Errorf("the signing key %q was made under another key ring than the one in use here", old.ID))
+	}
 	name := old.Algorithm
 	if _, ok := algorithms[name]; !ok {
 		name = algorithmFor(old.Use)

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -198,6 +199,22 @@ func TestAKeyThatDoesNotOpenCanBeRotatedAway(t *testing.T) {
 	}
 	b.rotate(t, UseToken)
 	b.accepted(t, b.sign(t, "default", claims()))
+}
+
+// Whoever has another ring than the other nodes must not leave them a key that
+// they cannot open.
+func TestAKeyOfAnotherRingIsNotRotated(t *testing.T) {
+	b := newBench(t)
+	text := b.sign(t, "default", claims())
+	other := NewSigners(b.store, ringOf(t, secondKey), b.now)
+	if _, err := other.Rotate(t.Context(), UseToken); auth.CodeOf(err) != auth.Conflict || err == nil || !strings.Contains(err.Error(), "another key ring") {
+		t.Errorf("got %v", err)
+	}
+	b.clock = start.Add(time.Hour - time.Nanosecond)
+	if err := other.Tend(t.Context(), time.Minute); err != nil || len(b.store.rows) != 1 {
+		t.Errorf("on schedule: %v, %d keys", err, len(b.store.rows))
+	}
+	b.accepted(t, text)
 }
 
 func TestTheNewestKeySignsAlsoByASlowClock(t *testing.T) {
