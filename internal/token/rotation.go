@@ -36,7 +36,7 @@ func (s *Signers) signerUntil(ctx context.Context, use string, expires time.Time
 		if err != nil {
 			return nil, err
 		}
-		// The exp may be raised to the next second.
+		// A token is read through the second that begins with its exp.
 		life := expires.Sub(s.now()) + time.Second
 		if life <= time.Duration(k.longest.Load()) {
 			return k, nil

@@ -55,9 +55,9 @@ func TestANewKeySignsAtOnceAndTheOldOneVerifiesUntilItsLastTokenHasExpired(t *te
 	for _, text := range []string{last, short, fresh} {
 		b.accepted(t, text)
 	}
-	b.clock = long.Expires.Add(-time.Nanosecond)
+	b.clock = long.Expires.Add(time.Second - time.Nanosecond)
 	b.accepted(t, last)
-	b.clock = long.Expires
+	b.clock = long.Expires.Add(time.Second)
 	b.refused(t, last, auth.ReasonExpired) // by its own exp, not for want of a key
 	old := b.rowOf(t, kidOf(t, last))
 	if !old.Retired.Equal(start.Add(time.Minute)) || old.Expires.Before(long.Expires) || old.Expires.After(long.Expires.Add(5*time.Minute)) {
