@@ -38,6 +38,7 @@ var floors = [][]string{
 // beside lists what may import a package of its own floor.
 var beside = map[string][]string{
 	"internal/dialect/table":  {"internal/dialect/"},
+	"examples/assertion":      {"examples/assertion/"},
 	"internal/store/sqlstore": {"internal/store/storetest"},
 	"internal/store/memstore": {"internal/store/storetest"},
 }
