@@ -88,6 +88,9 @@ func (rt *Runtime) SetKeyLifetime(d time.Duration) {
 	rt.keyLifetime.Store(int64(max(d, 0)))
 }
 
+// KeyLifetime returns how long a signing key signs; 0 is for ever.
+func (rt *Runtime) KeyLifetime() time.Duration { return time.Duration(rt.keyLifetime.Load()) }
+
 // Close stops what was started, waits for it and closes the store.
 func (rt *Runtime) Close() error {
 	rt.cancel()
@@ -151,5 +154,5 @@ func (rt *Runtime) tend(ctx context.Context) {
 		return
 	}
 	rt.tended = now
-	_ = rt.Signers.Tend(ctx, time.Duration(rt.keyLifetime.Load()))
+	_ = rt.Signers.Tend(ctx, rt.KeyLifetime())
 }
