@@ -223,6 +223,9 @@ func TestNobodyIsAssertedWhereNobodyCalls(t *testing.T) {
 		w := asserting(t, func(c *gateway.Config) { c.Observe = observe })
 		for _, r := range []*http.Request{get("/docs/x"), get("/docs/x", asNobody), get("/x"), get("/x", asNobody)} {
 			got := w.do(r)
+			if got.forwarded == nil && (observe || r.URL.Path != "/x") {
+				t.Errorf("observe %v: %s is refused: %s", observe, r.URL, got.body)
+			}
 			if got.forwarded != nil && got.forwarded.Header["X-Auth-Assertion"] != nil {
 				t.Errorf("observe %v: %s is told of somebody", observe, r.URL)
 			}

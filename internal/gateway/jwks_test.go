@@ -54,6 +54,9 @@ func TestASitePublishesTheKeysThatOthersNeed(t *testing.T) {
 				}
 				return
 			}
+			if n := len(w.jwks()); n != len(strings.Fields(c.algs)) {
+				t.Errorf("before the first of what they sign %d keys are published", n)
+			}
 			// Keys of uses that this site has nothing to do with are there too.
 			must(t, w.rt.Signers.PrepareAssertions(w.ctx))
 			must(t, w.rt.Signers.Prepare(w.ctx, token.Access{Algorithm: "ES256"}))

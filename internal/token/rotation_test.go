@@ -157,6 +157,37 @@ func TestAnotherNodeSignsWithTheNewKeyAsSoonAsItHears(t *testing.T) {
 	}
 }
 
+// What a node signs with the old key before it hears lives as long as it says.
+func TestTheLastTokensOfANodeThatHasNotHeardLiveToTheirEnd(t *testing.T) {
+	shared := &fakeKeys{}
+	clock := start
+	now := func() time.Time { return clock }
+	a, b := NewSigners(shared, ringOf(t, firstKey), now), NewSigners(shared, ringOf(t, firstKey), now)
+	sign := func(s *Signers) (string, Claims) {
+		t.Helper()
+		c := claims()
+		c.Issued, c.Expires = clock, clock.Add(time.Hour-time.Second)
+		secret, err := s.Sign(t.Context(), "default", c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret.Reveal(), c
+	}
+	first, _ := sign(b)
+	if _, err := a.Rotate(t.Context(), UseToken); err != nil {
+		t.Fatal(err)
+	}
+	clock = start.Add(KeyRefresh - time.Nanosecond)
+	last, c := sign(b)
+	if kidOf(t, last) != kidOf(t, first) {
+		t.Fatal("it has heard: the test shows nothing")
+	}
+	clock = c.Expires.Add(-time.Nanosecond)
+	if _, err := a.Verify(t.Context(), "default", last); err != nil {
+		t.Errorf("refused before its end: %v", err)
+	}
+}
+
 // While keys cannot be read a node does not go on signing with what it knew:
 // the key may be retired, and then a token would end before its exp.
 func TestKeysThatCouldNotBeReadForTooLongSignNoTokens(t *testing.T) {
@@ -224,6 +255,9 @@ func TestTheNewestKeySignsAlsoByASlowClock(t *testing.T) {
 	id := b.rotate(t, UseToken)
 	if kidOf(t, b.sign(t, "default", claims())) != id {
 		t.Error("the old key signs")
+	}
+	if old := b.rowOf(t, ahead.ID); !old.Retired.After(old.Created) || !b.rowOf(t, id).Created.After(old.Created) {
+		t.Errorf("the old key was retired at %v, before it was made", old.Retired)
 	}
 	other := row(t, "HS256", UseToken) // a second one that signs, made by hand
 	other.Created = start.Add(2 * time.Hour)

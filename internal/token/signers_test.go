@@ -51,8 +51,12 @@ func (f *fakeKeys) InsertSigningKey(_ context.Context, k store.SigningKey, unles
 		}
 	}
 	f.rows = append(f.rows, k)
-	slices.SortStableFunc(f.rows, func(a, b store.SigningKey) int { return a.Created.Compare(b.Created) })
+	f.sort()
 	return nil
+}
+
+func (f *fakeKeys) sort() {
+	slices.SortStableFunc(f.rows, func(a, b store.SigningKey) int { return a.Created.Compare(b.Created) })
 }
 
 func (f *fakeKeys) SigningKeys(ctx context.Context) ([]store.SigningKey, error) {
@@ -94,6 +98,7 @@ func (f *fakeKeys) RotateSigningKey(_ context.Context, id string, next store.Sig
 		}
 		f.rows[i].Retired, f.rows[i].Expires = next.Created, next.Created.Add(row.Longest+beyond)
 		f.rows = append(f.rows, next)
+		f.sort()
 		return nil
 	}
 	return auth.Fail(auth.Conflict, "", nil)
