@@ -30,5 +30,5 @@ func main() {
 func orders(w http.ResponseWriter, r *http.Request) {
 	c := verify.From(r.Context())
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "%s %s for %s with %s\n", r.Method, r.URL.EscapedPath(), c.Username, c.Credential)
+	_, _ = fmt.Fprintf(w, "%s %s for %s with %s\n", r.Method, r.URL.EscapedPath(), c.Username, c.Credential)
 }

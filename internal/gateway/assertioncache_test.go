@@ -20,8 +20,12 @@ func TestAssertionsAreKeptUntilTheyAreRenewed(t *testing.T) {
 		t.Error("it serves after its time")
 	}
 	for _, other := range []assertionKey{
-		{new(authn.Verdict), "GET", "h", "/p"}, {k.verdict, "POST", "h", "/p"}, {k.verdict, "GET", "i", "/p"},
-		{k.verdict, "GET", "h", "/q"}, {k.verdict, "GE", "Th", "/p"}, {nil, "GET", "h", "/p"},
+		{new(authn.Verdict), "GET", "h", "/p"},
+		{k.verdict, "POST", "h", "/p"},
+		{k.verdict, "GET", "i", "/p"},
+		{k.verdict, "GET", "h", "/q"},
+		{k.verdict, "GE", "Th", "/p"},
+		{nil, "GET", "h", "/p"},
 	} {
 		if c.get(other, now) != "" {
 			t.Errorf("it serves for %+v", other)

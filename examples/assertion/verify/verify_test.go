@@ -58,7 +58,7 @@ func (g *gateway) RoundTrip(r *http.Request) (*http.Response, error) {
 		answer.WriteHeader(http.StatusBadGateway)
 		return answer.Result(), nil
 	}
-	fmt.Fprintf(answer, `{"keys":[{"kty":"OKP","use":"sig","kid":%q,"alg":"EdDSA","crv":"Ed25519","x":%q},{"kty":"RSA","kid":"r","alg":"RS256","n":"AQ","e":"AQAB"}]}`,
+	_, _ = fmt.Fprintf(answer, `{"keys":[{"kty":"OKP","use":"sig","kid":%q,"alg":"EdDSA","crv":"Ed25519","x":%q},{"kty":"RSA","kid":"r","alg":"RS256","n":"AQ","e":"AQAB"}]}`,
 		g.kid, base64.RawURLEncoding.EncodeToString(g.public()))
 	return answer.Result(), nil
 }
@@ -168,7 +168,7 @@ func TestWhatWasNotSignedIsRefused(t *testing.T) {
 
 func TestTheHandlerLetsOnlyGoodOnesPass(t *testing.T) {
 	g := newGateway(t)
-	h := g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, From(r.Context()).Username) }))
+	h := g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprint(w, From(r.Context()).Username) }))
 	answer := func(r *http.Request) (int, string) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
