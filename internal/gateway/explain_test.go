@@ -139,6 +139,7 @@ func TestTheStepsOfADecision(t *testing.T) {
 func TestAnExplanationChangesNothing(t *testing.T) {
 	cfg := ruled()
 	cfg.Rate = &gateway.Rate{Limit: throttle.Limit{Events: 1, Window: time.Hour}, By: gateway.RateByCredential}
+	cfg.Assertion = &gateway.Assertion{Audience: []string{"orders"}}
 	w := newWorld(t, cfg)
 	w.addSession("planted-idle-token", store.Session{ID: "idle-1", Subject: annID, Idle: time.Minute})
 	before := w.rt.Resolver.Stats()
@@ -161,6 +162,9 @@ func TestAnExplanationChangesNothing(t *testing.T) {
 	}
 	if after := w.rt.Resolver.Stats(); after != before {
 		t.Errorf("the resolver of the running gateway counted %+v, before %+v", after, before)
+	}
+	if keys, err := w.store.SigningKeys.SigningKeys(w.ctx); err != nil || len(keys) > 0 {
+		t.Errorf("%d signing keys were made: %v", len(keys), err)
 	}
 	wantForwarded(t, w.do(get("/x", withAnnKey)), annID) // the one that the limit allows
 }

@@ -22,7 +22,7 @@ func (s *Site) tell(r *http.Request, got presented) error {
 		identity = got.verdict.Identity
 	}
 	assertion := ""
-	if s.assertion != nil && got.verdict != nil {
+	if s.asserts(got) {
 		var err error
 		if assertion, err = s.assert(r, got.verdict); err != nil {
 			return err
@@ -37,6 +37,12 @@ func (s *Site) tell(r *http.Request, got presented) error {
 		r.Header[s.assertion.Field] = []string{assertion}
 	}
 	return nil
+}
+
+// asserts reports whether an assertion is told. An explanation makes none:
+// signing can make a key, and nothing is written.
+func (s *Site) asserts(got presented) bool {
+	return s.assertion != nil && got.verdict != nil && s.trace == nil
 }
 
 // extra returns the configured fields for a request.

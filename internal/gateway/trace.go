@@ -179,6 +179,9 @@ func (s *Site) traceTold(got presented) {
 	if len(s.names) > 0 {
 		facts = append(facts, Fact{"fields", strings.Join(s.names, ", ")})
 	}
+	if s.assertion != nil && got.verdict != nil {
+		facts = append(facts, Fact{"assertion", s.assertion.Field})
+	}
 	s.say(IdentityStage, StepHolds, text, facts...)
 	s.trace.end(got.outcome(), nil, got)
 }
