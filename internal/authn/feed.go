@@ -92,6 +92,8 @@ func (r *Resolver) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		seq, err := r.rows.Changes.Latest(ctx)
 		if err == nil {
+			// What was looked up before rests on changes that nobody followed.
+			r.missed()
 			r.feed.after = seq
 			break
 		}
@@ -104,25 +106,53 @@ func (r *Resolver) follow(ctx context.Context) {
 	}
 }
 
+// missed voids all verdicts and has the signing keys read again: something has
+// changed, and nobody can say what.
+func (r *Resolver) missed() {
+	r.apply(store.Change{Kind: store.AllChanged})
+	r.apply(store.Change{Kind: store.SigningKeysChanged})
+}
+
 // step applies what is new and waits for more. What the feed showed at began
 // vouches for the cache until began plus the bound.
 func (r *Resolver) step(ctx context.Context) error {
 	began := r.now()
+	latest, err := r.rows.Changes.Latest(ctx)
+	if err != nil {
+		return err
+	}
 	changes, err := r.rows.Changes.Since(ctx, r.feed.after, feedPage)
 	if err != nil {
 		return err
 	}
-	for _, c := range changes {
-		if !r.appliedHere(c.Seq) {
-			r.apply(c)
-		}
-		r.feed.after = c.Seq
-	}
+	r.catchUp(latest, changes)
 	if len(changes) == feedPage {
 		return nil
 	}
 	r.trusted.Store(began.UnixNano() + r.maxStaleness.Load())
 	return r.rows.Changes.Wait(ctx, r.feed.after)
+}
+
+// catchUp applies changes, which were read after latest was the newest
+// sequence. Where one is missing it was removed before it was read here: this
+// node was gone for longer than changes are kept, or a node whose clock is
+// wrong thought so. A sequence that went back is that of a store that was
+// restored. Both are changes of everything.
+func (r *Resolver) catchUp(latest int64, changes []store.Change) {
+	whole := true
+	for _, c := range changes {
+		whole = whole && c.Seq == r.feed.after+1
+		if !r.appliedHere(c.Seq) {
+			r.apply(c)
+		}
+		r.feed.after = c.Seq
+	}
+	if len(changes) == 0 && latest != r.feed.after {
+		whole, r.feed.after = false, latest
+	}
+	if !whole {
+		r.missed()
+	}
 }
 
 func (r *Resolver) sweep(ctx context.Context) {

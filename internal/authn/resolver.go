@@ -104,7 +104,7 @@ func (r *Resolver) ResolveTrusting(
 			k = k.under(trust)
 		}
 	}
-	if now < r.trusted.Load() {
+	if r.vouched(now) {
 		if e := r.cache.get(k, now); e != nil {
 			r.hits.Add(1)
 			r.use(ctx, e.idle, now)
@@ -121,6 +121,14 @@ func (r *Resolver) ResolveTrusting(
 	}
 	r.use(ctx, v.idle, now)
 	return v, nil
+}
+
+// vouched reports whether the feed vouches for the cache at a time in Unix
+// nanoseconds. It never does for longer than the bound: where it seems to, the
+// clock was set back.
+func (r *Resolver) vouched(now int64) bool {
+	left := r.trusted.Load() - now
+	return left > 0 && left <= r.maxStaleness.Load()
 }
 
 // question is what a lookup is to answer.

@@ -7,7 +7,10 @@ import "context"
 type Changes interface {
 	// Latest returns the newest sequence, 0 where there is none.
 	Latest(ctx context.Context) (int64, error)
-	// Since returns the changes after a sequence in order, at most limit.
+	// Since returns the changes after a sequence in order, at most limit. A
+	// sequence that is left out is that of a change that was trimmed: whoever
+	// follows takes it for a change of everything, so sequences that are never
+	// used cost look-ups and nothing else.
 	Since(ctx context.Context, after int64, limit int) ([]Change, error)
 	// Wait blocks until there may be a change after that sequence, the
 	// store's heartbeat passed (at most a second) or ctx ended. An error
