@@ -2,6 +2,7 @@ package token
 
 import (
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -131,7 +132,8 @@ func genuineKeyID(ring *Ring, id string) bool {
 		return false
 	}
 	for _, sum := range ring.MACs("signing key id", id[:keyIDHalf]) {
-		if id[keyIDHalf:] == hex.EncodeToString(sum[:keyIDHalf/2]) {
+		// Not ==, which would tell a forger how far the guess was right.
+		if subtle.ConstantTimeCompare([]byte(id[keyIDHalf:]), []byte(hex.EncodeToString(sum[:keyIDHalf/2]))) == 1 {
 			return true
 		}
 	}
