@@ -35,10 +35,11 @@ func (r *redactor) hidesParam(name string) bool {
 const maxNesting = 3
 
 // scrub returns text without the values of credential parameters, without the
-// user information of URLs and without tokens in the paths of a login. It takes
+// user information of URLs, without tokens in the paths of a login and without
+// what has the form of a secret made here. It takes
 // request targets, Referer and Location values, bare query strings and
 // sentences that quote one of them.
-func (r *redactor) scrub(text string) string { return r.scrubNested(text, maxNesting) }
+func (r *redactor) scrub(text string) string { return r.scrubNested(scrubForms(text), maxNesting) }
 
 func (r *redactor) scrubNested(text string, nesting int) string {
 	text = dialect.HideTokens(scrubUserinfo(text), registeredNames().paths...)
