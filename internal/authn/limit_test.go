@@ -39,3 +39,30 @@ func TestAKeyBesideATokenDoesNotLiftWhatTheTokensKeyLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestAKeyThatIsOverCostsWhatOneCostsThatNeverWas: what stands beside it is not
+// looked at, and does not change the answer either.
+func TestAKeyThatIsOverCostsWhatOneCostsThatNeverWas(t *testing.T) {
+	over := map[string]func(w *world, k *store.Key){
+		"revoked": func(w *world, k *store.Key) { k.Revoked = store.Precise(w.now()) },
+		"expired": func(w *world, k *store.Key) { k.Expires = store.Precise(w.now()) },
+	}
+	for reason, end := range over {
+		t.Run(reason, func(t *testing.T) {
+			w := newWorld(t, nil)
+			k := store.Key{Realm: realm, Digest: auth.DigestOf("a key that is over"), Account: account, Permissions: auth.Read}
+			end(w, &k)
+			_, err := w.Keys.InsertKey(w.ctx, k)
+			must(t, err)
+			before := w.reads.count.Load()
+			for _, token := range []string{w.token, "ght_nothing"} {
+				w.refuse(bearer.Credential{Kind: auth.KeyUserToken, Key: "a key that is over", User: "ann", Token: token}, auth.InvalidCredential, auth.Reason(reason))
+				w.refuse(bearer.Credential{Kind: auth.KeyUserToken, Key: "a key that is over", Entity: token}, auth.InvalidCredential, auth.Reason(reason))
+				w.refuse(bearer.Credential{Kind: auth.KeyUserToken, Key: "a key that never was", User: "ann", Token: token}, auth.InvalidCredential, auth.ReasonUnknown)
+			}
+			if n := w.reads.count.Load() - before; n != 0 {
+				t.Errorf("the token beside it was looked up %d times", n)
+			}
+		})
+	}
+}

@@ -185,11 +185,8 @@ func (l *lookup) key(ctx context.Context, text string) error {
 // useKey refuses a key that no longer counts, and takes over what it limits. Of
 // two, the one that a token was obtained with and the one beside it, each does.
 func (l *lookup) useKey(k store.Key) error {
-	if !k.Revoked.IsZero() {
-		return refused(auth.ReasonRevoked)
-	}
-	if !k.Expires.IsZero() && !l.now.Before(k.Expires) {
-		return auth.Fail(auth.InvalidCredential, auth.ReasonExpired, auth.ErrKey)
+	if err := l.counts(k); err != nil {
+		return err
 	}
 	l.on(store.KeyChanged, strconv.FormatInt(k.ID, 10))
 	l.p.KeyID = k.ID
@@ -199,6 +196,17 @@ func (l *lookup) useKey(k store.Key) error {
 	}
 	l.restrict(k.Addresses)
 	_ = l.rows.Keys.TouchKey(context.Background(), l.realm, k.ID, l.now) // written late; losing one costs nothing
+	return nil
+}
+
+// counts refuses a key that was revoked or has expired.
+func (l *lookup) counts(k store.Key) error {
+	if !k.Revoked.IsZero() {
+		return refused(auth.ReasonRevoked)
+	}
+	if !k.Expires.IsZero() && !l.now.Before(k.Expires) {
+		return auth.Fail(auth.InvalidCredential, auth.ReasonExpired, auth.ErrKey)
+	}
 	return nil
 }
 

@@ -10,11 +10,16 @@ import (
 )
 
 // triple reads apikey + userid + token, or apikey + entity token: all parts
-// must be genuine and agree with each other.
+// must be genuine and agree with each other. A key that is no longer good costs
+// what one costs that never was, and hears no more: what stands beside it is
+// not looked at.
 func (l *lookup) triple(ctx context.Context, c bearer.Credential) error {
 	k, err := l.rows.Keys.KeyByDigest(ctx, l.realm, auth.DigestOf(c.Key))
 	if err != nil {
 		return absent(err)
+	}
+	if err := l.counts(k); err != nil {
+		return err
 	}
 	if c.Entity != "" {
 		err = l.entityToken(ctx, c)
