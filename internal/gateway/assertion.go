@@ -101,7 +101,8 @@ func (s *Site) AssertionField() string {
 // looked up again, and the new one is another: what changed of a caller is never
 // hidden by an assertion from before.
 func (s *Site) assert(r *http.Request, v *authn.Verdict) (string, error) {
-	k := assertionKey{v, r.Method, strings.ToLower(r.Host), r.URL.EscapedPath()}
+	path := cmp.Or(r.URL.EscapedPath(), "/") // as an empty one is forwarded
+	k := assertionKey{v, r.Method, strings.ToLower(r.Host), path}
 	now := s.deps.Now()
 	if text := s.asserted.get(k, now); text != "" {
 		return text, nil

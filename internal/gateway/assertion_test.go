@@ -169,6 +169,18 @@ func TestAnAssertionServesOneMethodHostPathAndCaller(t *testing.T) {
 	}
 }
 
+// TestAnEmptyPathIsAssertedAsItIsForwarded: of an absolute target without one.
+func TestAnEmptyPathIsAssertedAsItIsForwarded(t *testing.T) {
+	w := asserting(t)
+	r := get("/", asAnn)
+	r.RequestURI, r.URL.Path = "http://api.example.com", ""
+	got := w.do(r)
+	wantForwarded(t, got, annID)
+	if path := w.asserted(got.forwarded)["path"]; path != "/" {
+		t.Errorf("the path is %q", path)
+	}
+}
+
 // settle waits until verdicts are cached.
 func (w *world) settle() {
 	w.t.Helper()
