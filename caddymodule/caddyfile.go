@@ -41,6 +41,7 @@ var subdirectives = map[string]func(*siteBlock) error{
 	"login":         (*siteBlock).login,
 	"methods":       (*siteBlock).methods,
 	"mode":          (*siteBlock).mode,
+	"paths":         (*siteBlock).paths,
 	"public":        (*siteBlock).public,
 	"rate":          (*siteBlock).rate,
 	"realm":         (*siteBlock).realm,
@@ -65,6 +66,7 @@ var repeatable = []string{"accept", "login", "public", "require", "trust"}
 //	    mode     enforce | observe
 //	    rate     <events> <window> { … }
 //	    methods  <method…>
+//	    paths    { … }
 //	    insecure_http
 //	    debug
 //	}

@@ -100,7 +100,24 @@ type Handler struct {
 	// default is none.
 	Methods []string `json:"methods,omitempty"`
 
+	// How the upstream reads paths. By default one that could be read in two
+	// ways is refused, and a public one is compared to the letter.
+	Paths *Paths `json:"paths,omitempty"`
+
 	site *gateway.Site
+}
+
+// Paths says how the upstream reads paths. A path with a spelling that is
+// allowed is public only where all ways to read it are, and must hold against
+// every requirement that is about one of them.
+type Paths struct {
+	// The upstream knows no case: what is public matches in any (of ASCII).
+	// What is required does so always. The default is false.
+	CaseInsensitive bool `json:"case_insensitive,omitempty"`
+
+	// Spellings that are not refused: `encoded_slash`, `double_slash`,
+	// `semicolon` or `backslash`. The default is none.
+	Allow []string `json:"allow,omitempty"`
 }
 
 // Login is one login API that is answered here.

@@ -89,6 +89,9 @@ func (h *Handler) buildRest(cfg *gateway.Config) (err error) {
 	if cfg.Trust, err = trusted(h.Trust); err != nil {
 		return err
 	}
+	if cfg.Paths, err = h.Paths.build(); err != nil {
+		return err
+	}
 	if h.Rate != nil {
 		if cfg.Rate, err = h.Rate.build(); err != nil {
 			return err

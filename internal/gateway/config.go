@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 	"github.com/gatehouse-auth/gatehouse/internal/issuer"
+	"github.com/gatehouse-auth/gatehouse/internal/policy"
 	"github.com/gatehouse-auth/gatehouse/internal/throttle"
 )
 
@@ -49,7 +50,9 @@ type Config struct {
 	Debug bool
 	// Methods are allowed beside the usual ones.
 	Methods []string
-	Hooks   Hooks
+	// Paths says how the upstream reads them.
+	Paths policy.Reader
+	Hooks Hooks
 }
 
 // Login is one login block.

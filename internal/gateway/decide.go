@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 	"github.com/gatehouse-auth/gatehouse/internal/forward"
 )
 
@@ -38,12 +39,15 @@ func (p presented) principal() *auth.Principal {
 }
 
 // decide says whether a request may pass, and as whom.
-func (s *Site) decide(r *http.Request, path string) (presented, error) {
+func (s *Site) decide(r *http.Request, at reading) (presented, error) {
 	if !forward.Method(r.Method, s.cfg.Methods) {
 		s.traceMethod(r)
 		return presented{}, auth.Fail(auth.Malformed, auth.ReasonMethod, nil)
 	}
-	public, err := s.isPublic(path, r)
+	if changes(r.Method) && dialect.EarlyData(r) {
+		return presented{}, auth.Fail(auth.Malformed, auth.ReasonEarlyData, nil)
+	}
+	public, err := s.isPublic(at, r)
 	if err != nil {
 		return presented{}, auth.Fail(auth.Internal, "", err)
 	}
@@ -64,10 +68,18 @@ func (s *Site) decide(r *http.Request, path string) (presented, error) {
 		s.traceIgnored()
 	}
 	got.public = public
-	if err := s.authorize(path, r, got.principal()); err != nil {
+	if err := s.authorize(at, r, got.principal()); err != nil {
 		return got, err
 	}
 	return got, s.limitCaller(r, got)
+}
+
+// changes reports whether a method is one that is not safe (RFC 9110 section
+// 9.2.1), as all that this gateway does not know. Sent again by somebody who
+// recorded TLS early data, it could do again what it did (RFC 8470 section 4);
+// of a safe one the upstream is told by Early-Data, and decides.
+func changes(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
 }
 
 // isCallers reports whether a failure is about the credential, and not about

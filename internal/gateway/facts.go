@@ -118,6 +118,7 @@ var reasonTexts = map[auth.Reason]string{
 	auth.ReasonTooLarge:   "it is longer than anything that is issued here",
 	auth.ReasonPath:       "the path can be read in two ways",
 	auth.ReasonMethod:     "the method is not forwarded",
+	auth.ReasonEarlyData:  "it came in TLS early data, which can be sent again, and may change something",
 	auth.ReasonAddress:    "the client's address is not on the allow-list of the account or key",
 	auth.ReasonRole:       "the caller has none of these roles",
 	auth.ReasonScope:      "the credential has none of these scopes",

@@ -33,11 +33,11 @@ func (s *Site) watch(r *http.Request) {
 // site would answer itself: the call of a dialect and a preflight.
 func (s *Site) judge(r *http.Request) (got presented, guarded bool, err error) {
 	err = contain(func() error {
-		path, l, err := s.route(r)
+		at, l, err := s.route(r)
 		if err != nil || l != nil {
 			return err
 		}
-		got, err = s.decide(r, path)
+		got, err = s.decide(r, at)
 		guarded = !got.preflight
 		return err
 	})

@@ -72,9 +72,12 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err
 	if s.cfg.Debug {
 		w.Header().Set(ReasonField, string(reasonOf(failure)))
 	}
-	s.cors.Allow(w.Header(), r)              // a script has to read what it did wrong
-	if failure.Reason == auth.ReasonMethod { // a matter of HTTP alone, with a status that few dialects know
+	s.cors.Allow(w.Header(), r) // a script has to read what it did wrong
+	switch failure.Reason {     // matters of HTTP alone, with a status that few dialects know
+	case auth.ReasonMethod:
 		w.Header().Set("Allow", strings.Join(s.methods(), ", "))
+		shape = s.refuseProblem
+	case auth.ReasonEarlyData:
 		shape = s.refuseProblem
 	}
 	shape(w, r, dialect.Refusal{Err: failure, Credential: got.credential})
@@ -144,6 +147,8 @@ func malformedStatus(reason auth.Reason) int {
 		return http.StatusMethodNotAllowed
 	case auth.ReasonTooLarge:
 		return http.StatusRequestEntityTooLarge
+	case auth.ReasonEarlyData:
+		return http.StatusTooEarly
 	default:
 		return http.StatusBadRequest
 	}

@@ -68,20 +68,33 @@ func newRule(r Rule) (rule, error) {
 	return built, nil
 }
 
-// isPublic reports whether a request needs no credential. Paths match exactly:
-// another spelling is not public.
-func (s *Site) isPublic(path string, r *http.Request) (bool, error) {
-	for i := range s.public {
-		ok, err := s.public[i].selects(policy.Pattern.Match, path, r)
-		if ok && err == nil {
-			s.tracePublic(i)
-		}
-		if ok || err != nil {
-			return ok, err
+// isPublic reports whether a request needs no credential, in whatever way its
+// path is read. Another spelling than that of the patterns is not public.
+func (s *Site) isPublic(at reading, r *http.Request) (bool, error) {
+	rule, err := -1, error(nil)
+	for path := range at.in(r) {
+		if rule, err = s.opening(path, r); rule < 0 {
+			break
 		}
 	}
-	s.tracePublic(-1)
-	return false, nil
+	if err == nil {
+		s.tracePublic(rule)
+	}
+	return rule >= 0, err
+}
+
+// opening returns which public rule opens a request, -1 for none.
+func (s *Site) opening(path string, r *http.Request) (int, error) {
+	for i := range s.public {
+		ok, err := s.public[i].selects(s.cfg.Paths.Opens, path, r)
+		switch {
+		case err != nil:
+			return -1, err
+		case ok:
+			return i, nil
+		}
+	}
+	return -1, nil
 }
 
 // selects reports whether the rule is about a request; one without paths and
@@ -98,10 +111,19 @@ func (u *rule) selects(match func(policy.Pattern, string) bool, path string, r *
 	return len(u.paths) == 0, nil
 }
 
-// authorize holds a request against every requirement that is about it. Paths
-// match without regard to case: another spelling is no way around. p is nil
-// for an anonymous caller.
-func (s *Site) authorize(path string, r *http.Request, p *auth.Principal) error {
+// authorize holds a request against every requirement that is about it, in
+// whatever way its path is read. Paths match without regard to case: another
+// spelling is no way around. p is nil for an anonymous caller.
+func (s *Site) authorize(at reading, r *http.Request, p *auth.Principal) error {
+	for path := range at.in(r) {
+		if err := s.holdAll(path, r, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Site) holdAll(path string, r *http.Request, p *auth.Principal) error {
 	for i := range s.require {
 		about, err := s.hold(path, r, &s.require[i], p)
 		s.traceRequire(i, about, err)

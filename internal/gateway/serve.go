@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
-	"github.com/gatehouse-auth/gatehouse/internal/policy"
 )
 
 // Next is what a request that passed goes to. Its error is returned unchanged.
@@ -39,7 +38,7 @@ func (s *Site) admitted(w http.ResponseWriter, r *http.Request) (to http.Respons
 			to, ok = nil, false
 		}
 	}()
-	path, l, err := s.route(r)
+	at, l, err := s.route(r)
 	if l != nil {
 		shape = l.Refuse // every answer to a dialect's own call has its shape
 	}
@@ -51,7 +50,7 @@ func (s *Site) admitted(w http.ResponseWriter, r *http.Request) (to http.Respons
 		s.serveLogin(w, r, l)
 		return nil, false
 	}
-	got, err := s.admit(r, path)
+	got, err := s.admit(r, at)
 	switch {
 	case err != nil:
 		s.refuse(w, r, shape, err, got)
@@ -67,20 +66,17 @@ func (s *Site) admitted(w http.ResponseWriter, r *http.Request) (to http.Respons
 
 // route reads the path of a request and finds the login block that answers it,
 // nil for none. Nothing is answered before Bind.
-func (s *Site) route(r *http.Request) (path string, l *login, err error) {
-	if path, err = policy.ReadPath(r.RequestURI, r.URL); err == nil && path == "*" && r.Method != http.MethodOptions {
-		err = auth.Fail(auth.Malformed, auth.ReasonPath, nil) // RFC 9112 section 3.2.4
-	}
-	s.tracePath(r, path, err)
+func (s *Site) route(r *http.Request) (reading, *login, error) {
+	at, l, err := s.read(r)
+	s.tracePath(r, at, err)
 	if err != nil {
-		return "", nil, err
+		return reading{}, nil, err
 	}
-	l = s.loginFor(path)
 	s.traceLogin(l)
 	if !s.ready.Load() {
-		return path, l, auth.Fail(auth.Unavailable, auth.ReasonStarting, nil)
+		return at, l, auth.Fail(auth.Unavailable, auth.ReasonStarting, nil)
 	}
-	return path, l, nil
+	return at, l, nil
 }
 
 func (s *Site) loginFor(path string) *login {
@@ -112,8 +108,8 @@ func (s *Site) serveLogin(w http.ResponseWriter, r *http.Request, l *login) {
 
 // admit decides on a request and, where it may pass, makes it ready for the
 // upstream.
-func (s *Site) admit(r *http.Request, path string) (presented, error) {
-	got, err := s.decide(r, path)
+func (s *Site) admit(r *http.Request, at reading) (presented, error) {
+	got, err := s.decide(r, at)
 	if err != nil || got.preflight {
 		return got, err
 	}

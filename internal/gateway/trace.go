@@ -19,17 +19,25 @@ func (s *Site) say(stage Stage, o StepOutcome, text string, facts ...Fact) {
 	s.trace.Say(Step{Stage: stage, Outcome: o, Text: text, Facts: facts})
 }
 
-func (s *Site) tracePath(r *http.Request, path string, err error) {
-	if s.trace == nil {
-		return
-	}
-	if err != nil {
+func (s *Site) tracePath(r *http.Request, at reading, err error) {
+	switch {
+	case s.trace == nil:
+	case err != nil:
 		s.say(PathStage, StepRefused, reasonText(auth.AsError(err)))
-		return
+	case at.others == nil:
+		s.say(PathStage, StepHolds, "the path reads in one way", Fact{"path", s.hideTokens(at.path)}, Fact{"method", r.Method})
+	default:
+		var others facts
+		for _, other := range at.others {
+			others.add("or", s.hideTokens(other))
+		}
+		s.say(PathStage, StepHolds, "the path reads in several ways, as paths allows: it is public if all of them are, "+
+			"and each require that is about one of them must hold",
+			append(facts{{"path", s.hideTokens(at.path)}, {"method", r.Method}}, others...)...)
 	}
-	s.say(PathStage, StepHolds, "the path reads in one way", Fact{"path", dialect.HideTokens(path, s.TokenPaths()...)},
-		Fact{"method", r.Method})
 }
+
+func (s *Site) hideTokens(path string) string { return dialect.HideTokens(path, s.TokenPaths()...) }
 
 func (s *Site) traceLogin(l *login) {
 	if s.trace == nil || len(s.logins) == 0 {

@@ -26,11 +26,7 @@ import (
 func ReadPath(target string, u *url.URL) (string, error) {
 	path := u.Path
 	switch {
-	case u.Opaque != "" || u.Fragment != "" || u.RawFragment != "":
-		return "", twoWays()
-	case target != "" && target[0] != '/' && target != "*" && !sameTarget(target, u):
-		return "", twoWays()
-	case strings.IndexByte(u.RawQuery, ' ') >= 0:
+	case !sameRequest(target, u):
 		return "", twoWays()
 	case u.RawPath != "" && !decodesTo(u.RawPath, path):
 		return "", twoWays()
@@ -42,6 +38,18 @@ func ReadPath(target string, u *url.URL) (string, error) {
 		return "", twoWays()
 	}
 	return path, nil
+}
+
+// sameRequest reports whether the parts of a URL beside its path, and the
+// target that it came of, leave the path as it stands.
+func sameRequest(target string, u *url.URL) bool {
+	switch {
+	case u.Opaque != "" || u.Fragment != "" || u.RawFragment != "":
+		return false
+	case target != "" && target[0] != '/' && target != "*" && !sameTarget(target, u):
+		return false
+	}
+	return strings.IndexByte(u.RawQuery, ' ') < 0
 }
 
 func twoWays() error { return auth.Fail(auth.Malformed, auth.ReasonPath, nil) }
