@@ -38,6 +38,7 @@ func (d *dryRun) lintServer(name string, raw map[string]any, s *source) lint.Ser
 		Name: name, Listen: srv.Listen, TLS: len(srv.TLSConnPolicies) > 0, Public: isPublic(srv), Routes: v.routes,
 		LogsCredentials: srv.Logs != nil && srv.Logs.ShouldLogCredentials,
 		LogsAt:          s.placeOf(s.find(global, starting("log_credentials"))),
+		Strict:          srv.TrustedProxiesStrict > 0,
 		Place:           s.whole(),
 	}
 	if len(v.guards) > 0 {

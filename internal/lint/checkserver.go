@@ -114,6 +114,15 @@ func trustedPrivate(c *Config, found report) {
 	})
 }
 
+func trustedFirstHop(c *Config, found report) {
+	for _, s := range c.Servers {
+		if len(s.Trusted) > 0 && !s.Strict {
+			found(s.Trusted[0].Place, "on server %s (%s) the first address in X-Forwarded-For counts, which any client can write",
+				s.Name, strings.Join(s.Listen, ", "))
+		}
+	}
+}
+
 func secretInFile(c *Config, found report) {
 	for _, l := range c.Literals {
 		if looksSecret(l.Text) {

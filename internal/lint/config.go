@@ -31,6 +31,9 @@ type Server struct {
 	Routes      []Route
 	// Trusted are the proxies whose word counts on where a client is.
 	Trusted []Trusted
+	// Strict says that of the hops they tell the last that is no proxy counts,
+	// and not the first.
+	Strict bool
 	// LeakingLogs are those that would show a credential.
 	LeakingLogs []string
 	// LogsCredentials says that fields are logged that are hidden otherwise.

@@ -76,6 +76,12 @@ var Rules = []Rule{
 		Remedy: "List the addresses of your own proxies in trusted_proxies.",
 	},
 	{
+		ID: "GH503", Name: "trusted-first-hop", Severity: Warning, check: trustedFirstHop,
+		Why: "Of the addresses that trusted proxies tell in X-Forwarded-For, Caddy takes the first. Most proxies add to what the " +
+			"client sent: then the client says where it comes from.",
+		Remedy: "Say trusted_proxies_strict beside trusted_proxies, unless your proxies replace the field.",
+	},
+	{
 		ID: "GH601", Name: "secret-in-file", Severity: Error, check: secretInFile,
 		Why:    "A secret stands in the configuration, and so in its repository, its backups and the answer of /config/.",
 		Remedy: "Put it into the environment or a file and write {env.NAME} or {file./path}; then replace it by another one.",
