@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/internal/gateway"
 	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
@@ -93,7 +94,16 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	return gateway.NewRuntime(gateway.RuntimeConfig{
 		Store: rows, Ring: ring, Now: time.Now, MaxStaleness: time.Duration(a.MaxStaleness),
 		KeyLifetime: time.Duration(a.SigningKeyLifetime),
+		Failed:      logFailed,
 	}), nil
+}
+
+// logFailed logs work in the background that failed. A runtime outlives the
+// configuration that opened it, and the logs of that one: so the logger is the
+// one of now.
+func logFailed(work string, err error) {
+	caddy.Log().Named("gatehouse").Error("work in the background failed and will be tried again",
+		zap.String("work", work), zap.Error(err))
 }
 
 // runtime returns the runtime, nil before it is open.

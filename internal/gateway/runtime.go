@@ -29,6 +29,10 @@ type RuntimeConfig struct {
 	// Client asks outside issuers for their keys; nil is one that takes what
 	// the operating system trusts.
 	Client *http.Client
+	// Failed is told of work in the background that nobody waits for and that
+	// failed, for operators; it is tried again later. nil tells nobody. The
+	// error holds no secret.
+	Failed func(work string, err error)
 }
 
 // Runtime is what survives a change of the configuration.
@@ -48,6 +52,7 @@ type Runtime struct {
 	// looked after, which only the sweep knows.
 	keyLifetime atomic.Int64
 	tended      time.Time
+	failed      func(work string, err error)
 }
 
 // NewRuntime starts following the store's changes and sweeping it. It owns the
@@ -67,6 +72,9 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 		Resolver: authn.New(authn.Config{
 			Store: c.Store, Signers: signers, Issuers: issuers, Now: c.Now, MaxStaleness: c.MaxStaleness,
 		}),
+	}
+	if rt.failed = c.Failed; rt.failed == nil {
+		rt.failed = func(string, error) {}
 	}
 	rt.SetKeyLifetime(c.KeyLifetime)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -129,9 +137,9 @@ func (rt *Runtime) sweep(ctx context.Context) {
 	}
 }
 
-// sweepOnce returns how long to wait before the next. An error is not told: a
-// store out of reach is seen by everyone else, and rows past their time are
-// already absent for readers.
+// sweepOnce returns how long to wait before the next. An error of the sweep is
+// not told: a store out of reach is seen by everyone else, and rows past their
+// time are already absent for readers.
 func (rt *Runtime) sweepOnce(ctx context.Context) time.Duration {
 	rt.Attempts.Sweep(sweepAttempts)
 	rt.tend(ctx)
@@ -147,12 +155,15 @@ func (rt *Runtime) sweepOnce(ctx context.Context) time.Duration {
 }
 
 // tend rotates signing keys that are due and removes those that are over, from
-// time to time. What fails is tried again the next time.
+// time to time. What fails is tried again the next time, and told: nothing else
+// shows that an old key signs on, or that no key can be opened.
 func (rt *Runtime) tend(ctx context.Context) {
 	now := rt.Now()
 	if since := now.Sub(rt.tended); since >= 0 && since < tendInterval {
 		return
 	}
 	rt.tended = now
-	_ = rt.Signers.Tend(ctx, rt.KeyLifetime())
+	if err := rt.Signers.Tend(ctx, rt.KeyLifetime()); err != nil && ctx.Err() == nil {
+		rt.failed("rotating signing keys", err)
+	}
 }

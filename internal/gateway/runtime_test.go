@@ -172,3 +172,68 @@ func TestCloseEndsWhatWasStarted(t *testing.T) {
 		}
 	})
 }
+
+// keyRows gives the embedded interface a name that none of its methods has.
+type keyRows = store.SigningKeys
+
+// unreadableKeys are signing keys in a store that does not answer.
+type unreadableKeys struct {
+	keyRows
+	down atomic.Bool
+}
+
+func (k *unreadableKeys) SigningKeys(ctx context.Context) ([]store.SigningKey, error) {
+	if k.down.Load() {
+		return nil, down(ctx)
+	}
+	return k.keyRows.SigningKeys(ctx)
+}
+
+// TestARotationThatFailedIsToldEachTimeAndTriedAgain, since nothing else shows
+// that an old key signs on.
+func TestARotationThatFailedIsToldEachTimeAndTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rows := memstore.New(time.Now)
+		keys := &unreadableKeys{keyRows: rows.SigningKeys}
+		rows.SigningKeys = keys
+		var told atomic.Int64
+		rt := gateway.NewRuntime(gateway.RuntimeConfig{Store: rows, Now: time.Now, Failed: func(work string, err error) {
+			if work != "rotating signing keys" || auth.CodeOf(err) != auth.Unavailable {
+				t.Errorf("told of %s: %v", work, err)
+			}
+			told.Add(1)
+		}})
+		pass(3 * time.Minute)
+		if n := told.Load(); n != 0 {
+			t.Errorf("told of %d failures where nothing failed", n)
+		}
+		keys.down.Store(true)
+		pass(5 * time.Minute)
+		if n := told.Load(); n < 4 || n > 5 {
+			t.Errorf("told %d times in five minutes", n)
+		}
+		keys.down.Store(false)
+		before := told.Load()
+		pass(3 * time.Minute)
+		if n := told.Load(); n != before {
+			t.Errorf("told %d times more once the store was back", n-before)
+		}
+		keys.down.Store(true)
+		must(t, rt.Close())
+		if n := told.Load(); n != before {
+			t.Error("told of the end as of a failure")
+		}
+	})
+}
+
+func TestARotationThatNobodyAsksAboutMayFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rows := memstore.New(time.Now)
+		keys := &unreadableKeys{keyRows: rows.SigningKeys}
+		rows.SigningKeys = keys
+		keys.down.Store(true)
+		rt := gateway.NewRuntime(gateway.RuntimeConfig{Store: rows, Now: time.Now})
+		pass(2 * time.Minute)
+		must(t, rt.Close())
+	})
+}
