@@ -105,6 +105,9 @@ func fillSecret(row *store.Key, given auth.Secret) (auth.Secret, error) {
 		if row.Prefix, row.LastFour, err = token.DescribeKey(given); err != nil {
 			return given, err
 		}
+		if text := given.Reveal(); variety(text) < minVariety || periodic(text) { // as of a code, which nothing slow protects either
+			return given, invalid("this key repeats itself: make one from random characters, at least %d different ones", minVariety)
+		}
 	}
 	row.Digest = auth.DigestOf(secret.Reveal())
 	return secret, nil

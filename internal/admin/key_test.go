@@ -49,6 +49,8 @@ func TestAKeyNeedsAnOwnerThatFits(t *testing.T) {
 		"a stranger's within a tenant":  {admin.NewKey{Account: "joe", Tenant: "Acme"}, auth.Conflict, "no member"},
 		"one that has ended":            {admin.NewKey{Account: "joe", Expires: d.now}, auth.Malformed, "expired already"},
 		"one with a scope of two words": {admin.NewKey{Account: "joe", Scopes: auth.Scope{"a b"}}, auth.Malformed, `scope "a b"`},
+		"one of a single letter":        {admin.NewKey{Account: "joe", Secret: auth.NewSecret("aaaaaaaaaaaaaaaa")}, auth.Malformed, "repeats itself"},
+		"one that is a word repeated":   {admin.NewKey{Account: "joe", Secret: auth.NewSecret("changemechangeme")}, auth.Malformed, "repeats itself"},
 		"one that can be guessed":       {admin.NewKey{Account: "joe", Secret: auth.NewSecret("short")}, auth.Malformed, "at least 16"},
 	} {
 		t.Run(name, func(t *testing.T) {
