@@ -765,3 +765,17 @@ func TestAPanicInALookupIsAnErrorOfOursAndEndsNothing(t *testing.T) {
 
 // pass lets the clock of a bubble go on.
 func pass(d time.Duration) { <-time.After(d) }
+
+// TestACredentialThatWasRefusedIsGoodFromItsCreationOn: that it was asked for
+// before it existed is remembered nowhere.
+func TestACredentialThatWasRefusedIsGoodFromItsCreationOn(t *testing.T) {
+	w := newWorld(t, nil)
+	const text = "a key that comes later 0123456789"
+	c := bearer.Credential{Kind: auth.APIKey, Key: text}
+	for range 3 {
+		w.refuse(c, auth.InvalidCredential, auth.ReasonUnknown)
+	}
+	_, err := w.Keys.InsertKey(w.ctx, store.Key{Realm: realm, Digest: auth.DigestOf(text), Account: account, Permissions: auth.Read})
+	must(t, err)
+	w.pass(c)
+}
