@@ -153,6 +153,9 @@ func checkValue(value string) error { return cmp.Or(checkTemplate(value), checkU
 
 // build returns what the upstream is told as the gateway takes it.
 func (i *Identity) build() ([]gateway.Field, error) {
+	if len(i.Headers) > maxIdentityHeaders {
+		return nil, fmt.Errorf("identity has %d headers: at most %d fit into a request that servers take", len(i.Headers), maxIdentityHeaders)
+	}
 	var fields []gateway.Field
 	for _, h := range i.Headers {
 		if err := forward.CheckName(h.Field, nil); err != nil {
@@ -168,6 +171,10 @@ func (i *Identity) build() ([]gateway.Field, error) {
 	}
 	return fields, nil
 }
+
+// maxIdentityHeaders keeps a request below what servers take of header fields,
+// of which 100 is the least that is usual.
+const maxIdentityHeaders = 64
 
 // sameName compares as a server that knows neither case nor punctuation does.
 func sameName(a, b string) bool { return newNameSet(a).has(b) }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestWholeStoreOutOfReach(t *testing.T) {
+func TestG5AStoreOutOfReachLetsNobodyIn(t *testing.T) {
 	w := startSetting(t, setting{
 		gatehouse: "\n\t\tstore sqlite DIR/gatehouse.db\n\t\tmax_staleness 1s",
 		sites:     guardedSite("login management\nlogin timed_login\ninsecure_http\npublic /open/*"),

@@ -29,7 +29,7 @@ func elsewhere(t *testing.T, path string) *admin.Admin {
 	return &admin.Admin{Store: rows, Hasher: password.New(password.Options{}), Now: time.Now, Realm: gateway.DefaultRealm}
 }
 
-func TestX04ChangesOfAnotherProcess(t *testing.T) {
+func TestG4X04AChangeOfAnotherProcessBitesWithinASecond(t *testing.T) {
 	w := start(t, "login management\nrequire /admin/* {\n\trole admin\n}")
 	other := elsewhere(t, filepath.Join(w.dir, "gatehouse.db"))
 	ctx := t.Context()

@@ -53,7 +53,7 @@ type traffic struct {
 	want   int
 }
 
-func TestWholeReloadUnderLoad(t *testing.T) {
+func TestG17AReloadUnderLoadAnswersNobodyWrongly(t *testing.T) {
 	const reloads = 20
 	w := startSetting(t, generation(0))
 	_, key := w.ann("editor")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,10 +15,14 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/internal/admin"
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
-func TestWholeBrokenStarts(t *testing.T) {
+// TestO08ABrokenStoreOrKeyRingRefusesTheStart in one sentence, and what was
+// running runs on.
+func TestO08ABrokenStoreOrKeyRingRefusesTheStart(t *testing.T) {
 	w := start(t, "login management")
 	_, key := w.ann()
 	handle, goroutines := w.runtime(), steadyGoroutines(w)
@@ -50,6 +55,18 @@ func TestWholeBrokenStarts(t *testing.T) {
 		"the key ring can be read by everyone": {
 			"key_ring DIR/open.keys",
 			"provision gatehouse: key_ring: DIR/open.keys can be read by everyone (mode 0644): chmod 600 it",
+		},
+		"the key ring can be written by everyone": {
+			"key_ring DIR/writable.keys",
+			"provision gatehouse: key_ring: DIR/writable.keys can be read by everyone (mode 0602): chmod 600 it",
+		},
+		"the key ring is empty": {
+			"key_ring DIR/empty.keys",
+			`provision gatehouse: DIR/empty.keys: a key file begins with the line "gatehouse-key-ring 1"`,
+		},
+		"the key ring holds a short key": {
+			"key_ring DIR/short.keys",
+			"provision gatehouse: DIR/short.keys:2: a key is 64 hex digits, this line has 7 characters",
 		},
 		"the key ring holds no keys": {
 			"key_ring DIR/file",
@@ -105,6 +122,14 @@ func writeBrokenFiles(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(filepath.Join(dir, "open.keys"), 0o644); err != nil { // whatever the umask is
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"writable.keys": string(token.NewRing()), "empty.keys": "", "short.keys": "gatehouse-key-ring 1\nk1 AAAA\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(dir, "writable.keys"), 0o602); err != nil {
 		t.Fatal(err)
 	}
 	other, err := sql.Open("sqlite", filepath.Join(dir, "other.db"))
@@ -173,7 +198,8 @@ func TestWholeValidationLeavesNoTrace(t *testing.T) {
 	})
 }
 
-func TestWholeStartMakesPrivateFiles(t *testing.T) {
+// TestO08FilesAreForTheirOwnerOnly, and one that was open to all is closed.
+func TestO08FilesAreForTheirOwnerOnly(t *testing.T) {
 	w := startSetting(t, setting{gatehouse: "\n\t\tstore sqlite DIR/deep/folder/gatehouse.db", sites: guardedSite("login management")})
 	w.ann()
 	for _, path := range []string{
@@ -188,4 +214,98 @@ func TestWholeStartMakesPrivateFiles(t *testing.T) {
 			t.Errorf("%s has mode %o", path, mode)
 		}
 	}
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	store := filepath.Join(w.dir, "deep/folder/gatehouse.db")
+	if err := os.Chmod(store, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	w.load(setting{gatehouse: "\n\t\tstore sqlite DIR/deep/folder/gatehouse.db", sites: guardedSite("login management")})
+	info, err := os.Stat(store)
+	if err != nil || info.Mode().Perm()&0o007 != 0 {
+		t.Errorf("a store that everybody could read has mode %v (%v)", info.Mode(), err)
+	}
+}
+
+// TestO08NoWeakSecretIsTaken from an operator: a key is as hard to guess as one
+// that is made here, a password has a length, and a hash is one.
+func TestO08NoWeakSecretIsTaken(t *testing.T) {
+	w := start(t, "login management\naccept api_key")
+	w.ann()
+	a, ctx := w.admin("default"), t.Context()
+	for _, secret := range []string{"x", "secret", "changeme", "123456789012345", "aaaaaaaaaaaaaaaa", strings.Repeat("ab", 20)} {
+		if _, _, err := a.CreateKey(ctx, admin.NewKey{Account: annName, Secret: auth.NewSecret(secret)}); err == nil {
+			t.Errorf("the key %q was taken", secret)
+		}
+		w.refused(w.get("/x", "x-api-key: "+secret), http.StatusUnauthorized)
+	}
+	for _, password := range []string{"1234567", annName, "Ann"} {
+		if _, err := a.SetPassword(ctx, annName, auth.NewSecret(password)); err == nil {
+			t.Errorf("the password %q was taken", password)
+		}
+	}
+	for _, hash := range []string{"secret", "$1$abc$x", "$argon2id$v=19$m=8,t=1,p=1$AAAA$AAAA", "$2a$04$x", "5f4dcc3b5aa765d61d8327deb882cf99"} {
+		if _, err := a.AddAccount(ctx, admin.NewAccount{Username: "hashed", Hash: auth.NewSecret(hash)}); err == nil {
+			t.Errorf("the hash %q was taken", hash)
+		}
+	}
+	if got := w.tryLogin(annName, annPassword); got.status != http.StatusOK {
+		t.Error(got)
+	}
+}
+
+// TestO10ASchemaOrConfigurationOfAnotherVersionIsRefused with what to do about
+// it, and neither is changed.
+func TestO10ASchemaOrConfigurationOfAnotherVersionIsRefused(t *testing.T) {
+	s := setting{gatehouse: "\n\t\tstore sqlite DIR/of.db", sites: guardedSite("login management")}
+	w := startSetting(t, s)
+	_, key := w.ann()
+	path := filepath.Join(w.dir, "of.db")
+	exec := func(statement string) {
+		t.Helper()
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = db.ExecContext(t.Context(), statement)
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	exec(`INSERT INTO schema_migrations (version, name, applied) VALUES (9999, '9999_of_the_future.sql', 0)`)
+	w.run("a newer schema is refused in one sentence", func(t *testing.T) {
+		for range 2 {
+			err := caddy.Load(w.config(s), true)
+			if err == nil || !strings.Contains(err.Error(), path) ||
+				!strings.HasSuffix(err.Error(), "run the version that wrote it, or a newer one") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+	exec(`DELETE FROM schema_migrations WHERE version = 9999`)
+	w.run("and was left as it is", func(t *testing.T) {
+		w.load(s)
+		w.passed(w.get("/x", "x-api-key: "+key))
+	})
+	w.run("a configuration with a member that is not known is refused by name", func(t *testing.T) {
+		for _, c := range []struct{ old, new, names string }{
+			{`"handler":"gatehouse"`, `"handler":"gatehouse","sessions_of_2031":true`, "sessions_of_2031"},
+			{`"gatehouse":{"store":{`, `"gatehouse":{"shards":3,"store":{`, "shards"},
+		} {
+			config := string(w.config(s))
+			changed := strings.Replace(config, c.old, c.new, 1)
+			if changed == config {
+				t.Fatalf("no %s in %s", c.old, config)
+			}
+			err := caddy.Load([]byte(changed), true)
+			if err == nil || !strings.Contains(err.Error(), c.names) {
+				t.Errorf("%v", err)
+			}
+			w.passed(w.get("/x", "x-api-key: "+key))
+		}
+	})
 }

@@ -29,8 +29,8 @@ import (
 // childConfig names the Caddyfile that TestWholeChild serves.
 const childConfig = "GATEHOUSE_TEST_CHILD_CONFIG"
 
-// TestWholeChild is no test but the process that TestWholeSecrets looks at: a
-// Caddy that runs until its standard input ends.
+// TestWholeChild is no test but the process that others look at: a Caddy that
+// runs until its standard input ends.
 func TestWholeChild(t *testing.T) {
 	path := os.Getenv(childConfig)
 	if path == "" {
@@ -125,8 +125,9 @@ KEEPING {
 type child struct {
 	*whole
 	keeping, adminAPI string
+	config            string // the Caddyfile
 	other             *admin.Admin
-	stop              func()
+	stop, kill        func()
 	// planted are the secrets by where they stood; shown tells those apart
 	// that a log in any other format would show.
 	planted map[string]string
@@ -149,8 +150,9 @@ func startChild(t *testing.T, format string) *child {
 			t.Fatal(err)
 		}
 	}
+	c.config = c.fill(text)
 	config := filepath.Join(t.TempDir(), "Caddyfile")
-	if err := os.WriteFile(config, []byte(c.fill(text)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(c.config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c.spawn(t, config)
@@ -178,6 +180,10 @@ func (c *child) spawn(t *testing.T, config string) {
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
+	}
+	c.kill = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // that it was killed is no news
 	}
 	c.stop = func() {
 		_ = in.Close()
@@ -244,7 +250,9 @@ func (c *child) refuse(method, target, body string, fields ...string) {
 	c.answers = append(c.answers, a.String())
 }
 
-func TestWholeSecrets(t *testing.T) {
+// TestO02NoSecretThatIsSentStandsInWhatIsWritten, wherever it was sent and
+// however the request was broken, with every log at DEBUG.
+func TestO02NoSecretThatIsSentStandsInWhatIsWritten(t *testing.T) {
 	c := startChild(t, "format gatehouse")
 	c.useGood()
 	c.useBad()
@@ -269,7 +277,7 @@ func TestWholeSecrets(t *testing.T) {
 }
 
 // The test above is worth nothing unless it fails where secrets are logged.
-func TestWholeSecretsAreSeenInAnotherFormat(t *testing.T) {
+func TestO02SecretsAreSeenInAnotherFormat(t *testing.T) {
 	c := startChild(t, "format json")
 	c.useGood()
 	c.useBad()
