@@ -36,7 +36,7 @@ func figure(t *testing.T, name string, n int) int {
 }
 
 // TestG4AChangeBitesFromTheNextRequestOn, on the node that made it. Other
-// processes: TestG4AChangeOfAnotherProcessBitesWithinASecond.
+// processes: TestG4X04AChangeOfAnotherProcessBitesWithinASecond.
 func TestG4AChangeBitesFromTheNextRequestOn(t *testing.T) {
 	w := start(t, "login management\nrequire /admin/* {\n\trole admin\n}")
 	w.account(admin.NewAccount{Username: annName, Password: auth.NewSecret(annPassword), Roles: []string{"admin"}})

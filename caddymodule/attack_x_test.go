@@ -20,7 +20,7 @@ import (
 
 // The attacks on the cache of verdicts and on what keeps it honest. Caddy is one
 // per process, so another node is another handle on the same store: see
-// TestX04ChangesOfAnotherProcess, in whole_process_test.go.
+// TestG4X04AChangeOfAnotherProcessBitesWithinASecond, in whole_process_test.go.
 
 func TestX01AVerdictIsNoPermission(t *testing.T) {
 	w := startSetting(t, setting{sites: `SITE {
