@@ -23,8 +23,13 @@ type Event struct {
 	// failure is the caller's.
 	Cause   error
 	Address netip.Addr
-	// Method and Path are those of a guarded request; the path has no query.
-	Method, Path string
+	// RequestID is the server's own name of the request, "" where it has none.
+	RequestID string
+	// Method, Host and Path are those of a refused request; the path has no
+	// query.
+	Method, Host, Path string
+	// Rule is the requirement that did not hold, counted from 1; 0 for none.
+	Rule int
 	// Observed says that a refusal was only logged, not carried out.
 	Observed bool
 }

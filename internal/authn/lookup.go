@@ -32,17 +32,28 @@ type lookup struct {
 	idle  *idling
 	// outside is the key of an outside issuer, nil for what is issued here.
 	outside *issuer.Key
+	// found is what a genuine credential is, good or not.
+	found Genuine
 }
 
 func (r *Resolver) lookup(ctx context.Context, q question) (*Verdict, []tag, error) {
-	l := &lookup{Resolver: r, realm: q.realm, now: r.now()}
-	l.p = auth.Principal{Realm: q.realm, Credential: q.credential.Kind, Permissions: auth.AllPermissions}
-	l.tags = append(l.tags, tag{kind: store.AllChanged})
+	l := r.newLookup(q.realm, q.credential.Kind)
 	if err := l.answer(ctx, q); err != nil {
-		return nil, nil, err
+		return nil, nil, l.found.inside(err)
 	}
+	return l.verdict(), l.tags, nil
+}
+
+func (r *Resolver) newLookup(realm string, kind auth.CredentialKind) *lookup {
+	l := &lookup{Resolver: r, realm: realm, now: r.now()}
+	l.p = auth.Principal{Realm: realm, Credential: kind, Permissions: auth.AllPermissions}
+	l.tags = append(l.tags, tag{kind: store.AllChanged})
+	return l
+}
+
+func (l *lookup) verdict() *Verdict {
 	p := &l.p
-	return &Verdict{Principal: p, Identity: forward.NewIdentity(p), allowed: l.allow, idle: l.idle, outside: l.outside}, l.tags, nil
+	return &Verdict{Principal: p, Identity: forward.NewIdentity(p), allowed: l.allow, idle: l.idle, outside: l.outside}
 }
 
 // answer verifies a token that says it is of a trusted issuer, and reads every
@@ -113,6 +124,7 @@ func (l *lookup) token(ctx context.Context, text string, kind store.SessionKind)
 // useSession refuses a session that no longer counts or is of another kind,
 // and takes over who it speaks for.
 func (l *lookup) useSession(ctx context.Context, s store.Session, kind store.SessionKind) error {
+	l.found.Subject, l.found.TokenID = s.Subject, s.ID
 	if s.Kind != kind || !s.Retired.IsZero() {
 		return refused(auth.ReasonUnknown)
 	}
@@ -171,15 +183,24 @@ func (l *lookup) key(ctx context.Context, text string) error {
 	if err != nil {
 		return absent(err)
 	}
+	return l.useKeyAlone(ctx, k)
+}
+
+// useKeyAlone takes over who a key speaks for that is the whole credential.
+func (l *lookup) useKeyAlone(ctx context.Context, k store.Key) error {
+	l.found.Subject = subjectOf(k)
 	if err := l.useKey(k); err != nil {
 		return err
 	}
 	l.p.Scopes = k.Scopes
-	subject := k.Account
-	if subject == "" {
-		subject = KeySubject(k.ID)
+	return l.subject(ctx, l.found.Subject, k.Tenant)
+}
+
+func subjectOf(k store.Key) string {
+	if k.Account == "" {
+		return KeySubject(k.ID)
 	}
-	return l.subject(ctx, subject, k.Tenant)
+	return k.Account
 }
 
 // useKey refuses a key that no longer counts, and takes over what it limits. Of
@@ -201,6 +222,7 @@ func (l *lookup) useKey(k store.Key) error {
 
 // counts refuses a key that was revoked or has expired.
 func (l *lookup) counts(k store.Key) error {
+	l.found.KeyID = k.ID
 	if !k.Revoked.IsZero() {
 		return refused(auth.ReasonRevoked)
 	}

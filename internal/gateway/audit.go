@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -28,8 +29,16 @@ func (s *Site) audit(ctx context.Context, e auth.Event) {
 		failed(ctx)
 	}
 	if s.cfg.Hooks.Audit != nil {
+		e.RequestID = s.requestID(ctx)
 		s.cfg.Hooks.Audit(ctx, e)
 	}
+}
+
+func (s *Site) requestID(ctx context.Context) string {
+	if s.cfg.Hooks.RequestID == nil {
+		return ""
+	}
+	return s.cfg.Hooks.RequestID(ctx)
 }
 
 // reasonOf is the label of a refusal: its reason, or the code where that says
@@ -52,10 +61,12 @@ func (s *Site) shownPath(r *http.Request) string {
 func (s *Site) auditRefusal(r *http.Request, e *auth.Error, got presented, observed bool) {
 	event := auth.Event{
 		Kind: auth.RefusalEvent, Realm: s.cfg.Realm, Credential: got.credential.Kind, Address: s.address(r),
-		Method: r.Method, Path: s.shownPath(r), Observed: observed,
+		Method: r.Method, Host: r.Host, Path: s.shownPath(r), Rule: got.rule, Observed: observed,
 	}.Failed(e)
 	if p := got.principal(); p != nil {
 		event.Subject, event.TokenID, event.KeyID = p.Subject, p.TokenID, p.KeyID
+	} else if g, ok := errors.AsType[*authn.Genuine](e); ok {
+		event.Subject, event.TokenID, event.KeyID = g.Subject, g.TokenID, g.KeyID
 	}
 	s.audit(r.Context(), event)
 }

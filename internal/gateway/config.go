@@ -108,6 +108,9 @@ type Hooks struct {
 	Expand func(r *http.Request, template string) (string, error)
 	// Attach makes the caller known to the server; nil means anonymous.
 	Attach func(*http.Request, *authn.Verdict)
+	// RequestID returns the server's own name of the request that a context
+	// is of. It is asked for what is audited only.
+	RequestID func(context.Context) string
 	// Audit is told of logins, refusals and revocations.
 	Audit func(context.Context, auth.Event)
 	// Count is told how every guarded request ended.

@@ -22,6 +22,8 @@ type presented struct {
 	preflight bool
 	// public is a request that needed no credential.
 	public bool
+	// rule is the requirement that refused, counted from 1; 0 for none.
+	rule int
 }
 
 func (p presented) outcome() Outcome {
@@ -68,7 +70,7 @@ func (s *Site) decide(r *http.Request, at reading) (presented, error) {
 		s.traceIgnored()
 	}
 	got.public = public
-	if err := s.authorize(at, r, got.principal()); err != nil {
+	if got.rule, err = s.authorize(at, r, got.principal()); err != nil {
 		return got, err
 	}
 	return got, s.limitCaller(r, got)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -100,10 +101,29 @@ func (x *Explainer) Close() { x.issuers.Close() }
 // by a login. Call it in place of [Site.Bind].
 func (x *Explainer) Bind(s *Site) {
 	s.cfg.Hooks.Audit, s.cfg.Hooks.Count = nil, nil
-	s.resolver = authn.New(authn.Config{Store: x.rows, Signers: x.signers, Issuers: x.issuers, Now: x.now})
+	s.resolver = x.resolver()
 	s.rates = throttle.NewRate(x.now, 0)
 	s.trace = x
 	s.ready.Store(true)
+}
+
+// Recall tells what a credential that was presented once is worth now, by what
+// an audit log names of it. It returns why it does not count, nil where it does.
+// Addresses are not looked at: who comes from where is a matter of a request.
+func (x *Explainer) Recall(ctx context.Context, realm string, g authn.Genuine) *auth.Error {
+	v, err := x.resolver().Recall(ctx, realm, g)
+	if err != nil {
+		e := auth.AsError(err)
+		x.Say(Step{Stage: VerdictStage, Outcome: StepRefused, Text: reasonText(e), Facts: errorFacts(e)})
+		return e
+	}
+	x.Say(Step{Stage: VerdictStage, Outcome: StepHolds, Text: "the credential is good", Facts: principalFacts(v.Principal)})
+	return nil
+}
+
+// resolver looks up rows as the one that serves, and keeps nothing.
+func (x *Explainer) resolver() *authn.Resolver {
+	return authn.New(authn.Config{Store: x.rows, Signers: x.signers, Issuers: x.issuers, Now: x.now})
 }
 
 // Say adds a step, of whoever has one to tell.

@@ -103,6 +103,18 @@ func reasonText(e *auth.Error) string {
 	return strings.ReplaceAll(e.Code.String(), "_", " ")
 }
 
+// Meaning says for people what a refusal means whose code and reason stand in
+// an audit log.
+func Meaning(code string, reason auth.Reason) string {
+	if code == auth.NoCredential.String() && reason == auth.Reason(code) {
+		return reasonText(&auth.Error{Code: auth.NoCredential})
+	}
+	if text, ok := reasonTexts[reason]; ok {
+		return text
+	}
+	return strings.ReplaceAll(code, "_", " ")
+}
+
 var reasonTexts = map[auth.Reason]string{
 	auth.ReasonUnknown: "nothing like it is known in this realm: it was never issued here, or it was withdrawn, " +
 		"or it ended so long ago that it is forgotten",
@@ -110,7 +122,9 @@ var reasonTexts = map[auth.Reason]string{
 	auth.ReasonRevoked:    "it is genuine, but was revoked",
 	auth.ReasonReplayed:   "it is good for one use, and was used before",
 	auth.ReasonDisabled:   "the account is disabled",
+	auth.ReasonPassword:   "the password is wrong",
 	auth.ReasonSignature:  "nobody here signed it as it stands",
+	auth.ReasonAudience:   "it is meant for others",
 	auth.ReasonMismatch:   "its parts are not of one account",
 	auth.ReasonAmbiguous:  "two good credentials are of different callers",
 	auth.ReasonDuplicate:  "one place holds two values",
@@ -125,7 +139,13 @@ var reasonTexts = map[auth.Reason]string{
 	auth.ReasonPermission: "the credential has none of these permissions",
 	auth.ReasonTenant:     "the caller is in none of these tenants, or the value is not known",
 	auth.ReasonSubject:    "the caller is none of these accounts, or the value is not known",
+	auth.ReasonAttempts:   "too many logins failed, of the account or from the address",
+	auth.ReasonRate:       "there were more requests than rate allows",
+	auth.ReasonQueue:      "too many logins waited for their password to be hashed",
+	auth.ReasonIssuer:     "the keys of its issuer are out of reach",
+	auth.ReasonStarting:   "the store was not open yet",
+	auth.ReasonMediaType:  "the body is of a type, charset or coding that the call does not read",
 	auth.ReasonStore:      "the store cannot be asked",
-	auth.ReasonTimeout:    "the store did not answer in time",
+	auth.ReasonTimeout:    "the store did not answer, or a body did not come, in time",
 	auth.ReasonCleartext:  "a credential in the query needs TLS, or insecure_http where TLS ends in front of this server",
 }

@@ -95,7 +95,7 @@ func (s *Site) verify(r *http.Request, c bearer.Credential) (presented, error) {
 		return got, err
 	}
 	if v.Restricted() && !v.Admits(s.address(r)) {
-		return got, auth.Fail(auth.InvalidCredential, auth.ReasonAddress, nil)
+		return got, auth.Fail(auth.InvalidCredential, auth.ReasonAddress, v.Genuine())
 	}
 	got.verdict = v
 	return got, nil

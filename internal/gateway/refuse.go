@@ -60,6 +60,10 @@ func (s *Site) methods() []string { return append(slices.Clone(usualMethods), s.
 // guesses whether it was the name or the password that was wrong.
 const ReasonField = "X-Gatehouse-Reason"
 
+// RequestField is the header field that names a refused request as the audit
+// log does, on the same sites.
+const RequestField = "X-Gatehouse-Request"
+
 // refuse answers, counts and audits a request that does not pass.
 func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err error, got presented) {
 	failure := auth.AsError(err)
@@ -70,7 +74,7 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err
 	_ = contain(func() error { s.attach(r, got.verdict); return nil })
 	setNoStore(w.Header())
 	if s.cfg.Debug {
-		w.Header().Set(ReasonField, string(reasonOf(failure)))
+		s.tellReason(w, r, failure)
 	}
 	s.cors.Allow(w.Header(), r) // a script has to read what it did wrong
 	switch failure.Reason {     // matters of HTTP alone, with a status that few dialects know
@@ -81,6 +85,13 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err
 		shape = s.refuseProblem
 	}
 	shape(w, r, dialect.Refusal{Err: failure, Credential: got.credential})
+}
+
+func (s *Site) tellReason(w http.ResponseWriter, r *http.Request, failure *auth.Error) {
+	w.Header().Set(ReasonField, string(reasonOf(failure)))
+	if id := s.requestID(r.Context()); id != "" {
+		w.Header().Set(RequestField, id)
+	}
 }
 
 // setNoStore keeps an answer about credentials out of caches, and browsers

@@ -174,7 +174,8 @@ func TestARefusalIsAuditedOnceAndWhole(t *testing.T) {
 	got := w.wantReason(gateway.Refused, auth.ReasonRole)
 	want := auth.Event{
 		Kind: auth.RefusalEvent, Realm: realm, Subject: annID, KeyID: 1, Credential: auth.APIKey, Code: auth.InsufficientScope,
-		Reason: auth.ReasonRole, Address: address(from(here, get("/"))), Method: http.MethodPost, Path: "/admin/%61",
+		Reason: auth.ReasonRole, Address: address(from(here, get("/"))), Method: http.MethodPost, Host: "api.example.com",
+		Path: "/admin/%61", Rule: 1,
 	}
 	if got != want {
 		t.Errorf("audited was %+v, want %+v", got, want)

@@ -113,25 +113,26 @@ func (u *rule) selects(match func(policy.Pattern, string) bool, path string, r *
 
 // authorize holds a request against every requirement that is about it, in
 // whatever way its path is read. Paths match without regard to case: another
-// spelling is no way around. p is nil for an anonymous caller.
-func (s *Site) authorize(at reading, r *http.Request, p *auth.Principal) error {
+// spelling is no way around. p is nil for an anonymous caller. With an error
+// comes which requirement it is, counted from 1.
+func (s *Site) authorize(at reading, r *http.Request, p *auth.Principal) (rule int, err error) {
 	for path := range at.in(r) {
-		if err := s.holdAll(path, r, p); err != nil {
-			return err
+		if rule, err = s.holdAll(path, r, p); err != nil {
+			return rule, err
 		}
 	}
-	return nil
+	return 0, nil
 }
 
-func (s *Site) holdAll(path string, r *http.Request, p *auth.Principal) error {
+func (s *Site) holdAll(path string, r *http.Request, p *auth.Principal) (rule int, err error) {
 	for i := range s.require {
 		about, err := s.hold(path, r, &s.require[i], p)
 		s.traceRequire(i, about, err)
 		if err != nil {
-			return err
+			return i + 1, err
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 // hold returns nil where a requirement lets the caller make the request, and

@@ -41,7 +41,7 @@ func (w watchedSessions) Session(ctx context.Context, realm string, by store.Ses
 	s, err := w.Sessions.Session(ctx, realm, by)
 	what := "the token, by its digest"
 	if by.ID != "" {
-		what = "the token, by the id in a JWT of good signature"
+		what = "the token, by its id"
 	}
 	var f facts
 	f.add("token_id", s.ID)
@@ -79,7 +79,7 @@ func (w watchedKeys) KeyByDigest(ctx context.Context, realm string, d auth.Diges
 
 func (w watchedKeys) Key(ctx context.Context, realm string, id int64) (store.Key, error) {
 	k, err := w.Keys.Key(ctx, realm, id)
-	w.say("the API key that obtained the token", k, err)
+	w.say("the API key, by its number", k, err)
 	return k, err
 }
 
