@@ -33,12 +33,14 @@ func auditFields(e auth.Event) []zap.Field {
 		fields = append(fields, zap.String("code", e.Code.String()), zap.String("reason", string(e.Reason)))
 	}
 	for _, f := range []struct{ key, value string }{
+		{"request_id", e.RequestID},
 		{"dialect", e.Dialect},
 		{"name", e.Name},
 		{"subject", e.Subject},
 		{"token_id", e.TokenID},
 		{"credential", string(e.Credential)},
 		{"method", e.Method},
+		{"host", e.Host},
 		{"path", e.Path},
 	} {
 		if f.value != "" {
@@ -47,6 +49,9 @@ func auditFields(e auth.Event) []zap.Field {
 	}
 	if e.KeyID != 0 {
 		fields = append(fields, zap.Int64("key_id", e.KeyID))
+	}
+	if e.Rule != 0 {
+		fields = append(fields, zap.Int("rule", e.Rule))
 	}
 	if e.Address.IsValid() {
 		fields = append(fields, zap.Stringer("address", e.Address))

@@ -19,6 +19,9 @@ type explaining struct {
 	header  []string
 	stdin   bool
 	address string
+	// request is the id of one that was, and logs where to look for it.
+	request string
+	logs    []string
 }
 
 func explainCommand() command {
@@ -31,7 +34,11 @@ rule, credential and row of the store decide. Nothing is forwarded, nobody is
 logged in and nothing counts as used; no secret is printed.
 
   gatehouse explain GET https://api.example.com/x --stdin < header-lines
-  gatehouse explain < request`,
+  gatehouse explain < request
+  gatehouse explain --request 1d4f8f46-2a6b-4f0e-9c0b-6d1b7d1f2a33 --log audit.log
+
+The last says what the audit log recorded of a request, and what the store says
+of its credential now.`,
 		build: func(cmd *cobra.Command) {
 			var e explaining
 			f := cmd.Flags()
@@ -40,6 +47,8 @@ logged in and nothing counts as used; no secret is printed.
 			f.StringArrayVarP(&e.header, "header", "H", nil, "Header line of the request, repeatable; secrets better with --stdin")
 			f.BoolVar(&e.stdin, "stdin", false, "Read header lines, and after an empty line a body, from standard input")
 			f.StringVar(&e.address, "address", "127.0.0.1", "Address that the request comes from")
+			f.StringVar(&e.request, "request", "", "Id of a request in the audit log, in place of a request")
+			f.StringArrayVar(&e.logs, "log", nil, "Audit log, repeatable, - for standard input (default: the files of the configuration)")
 			json := f.Bool("json", false, "Print JSON")
 			cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return finish(c, badUsage{err}) })
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -52,7 +61,13 @@ logged in and nothing counts as used; no secret is printed.
 }
 
 func (e *explaining) run(o *operation) error {
-	a, err := e.request(o)
+	if e.request != "" || o.cmd.Flags().Changed("request") {
+		return e.runRecorded(o)
+	}
+	if len(e.logs) > 0 {
+		return usagef("--log needs --request beside it")
+	}
+	a, err := e.asked(o)
 	if err != nil {
 		return err
 	}
@@ -69,8 +84,8 @@ func (e *explaining) run(o *operation) error {
 	})
 }
 
-// request puts together what is asked about.
-func (e *explaining) request(o *operation) (*askedRequest, error) {
+// asked puts together what is asked about.
+func (e *explaining) asked(o *operation) (*askedRequest, error) {
 	address, err := netip.ParseAddr(e.address)
 	if err != nil {
 		return nil, usagef("--address needs an address like 192.0.2.7")
@@ -203,15 +218,8 @@ func codeAndReason(e *explanation) string {
 func explanationDoc(e *explanation) explanationJSON {
 	doc := explanationJSON{
 		Request: explainedJSON{e.request.Method, e.request.Host, e.path, e.address.String()},
-		Steps:   make([]stepJSON, len(e.steps)),
+		Steps:   stepDocs(e.steps),
 		Verdict: verdictJSON{Outcome: e.outcome(), Status: e.answered()},
-	}
-	for i, s := range e.steps {
-		facts := make(map[string]string, len(s.Facts))
-		for _, f := range s.Facts {
-			facts[f.Name] = f.Value
-		}
-		doc.Steps[i] = stepJSON{string(s.Stage), string(s.Outcome), s.Text, facts}
 	}
 	if d := e.decision; d != nil {
 		doc.Verdict.Login = d.Login
@@ -221,6 +229,22 @@ func explanationDoc(e *explanation) explanationJSON {
 	}
 	if f := e.failure(); f != nil {
 		doc.Verdict.Code, doc.Verdict.Reason = f.Code.String(), string(f.Reason)
+	}
+	return doc
+}
+
+func stepDocs(steps []gateway.Step) []stepJSON {
+	docs := make([]stepJSON, len(steps))
+	for i, s := range steps {
+		docs[i] = stepJSON{string(s.Stage), string(s.Outcome), s.Text, factsDoc(s.Facts)}
+	}
+	return docs
+}
+
+func factsDoc(facts []gateway.Fact) map[string]string {
+	doc := make(map[string]string, len(facts))
+	for _, f := range facts {
+		doc[f.Name] = f.Value
 	}
 	return doc
 }

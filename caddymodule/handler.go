@@ -77,10 +77,11 @@ func (h *Handler) stripOriginal(r *http.Request) {
 func hooks(ctx caddy.Context) gateway.Hooks {
 	audit := newAuditor(ctx.Logger())
 	return gateway.Hooks{
-		Address: clientAddress,
-		Expand:  expand,
-		Attach:  attach,
-		Count:   figures.requests.count,
+		Address:   clientAddress,
+		Expand:    expand,
+		Attach:    attach,
+		RequestID: requestID,
+		Count:     figures.requests.count,
 		Audit: func(ctx context.Context, e auth.Event) {
 			if e.Kind == auth.LoginEvent {
 				figures.countLogin(e.Dialect, e.OK, e.Code)

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -101,6 +102,17 @@ func expand(r *http.Request, template string) (string, error) {
 		return template, nil
 	}
 	return repl.ReplaceOrErr(template, false, true)
+}
+
+// requestID returns what Caddy calls {http.request.uuid}, "" outside of a server
+// of Caddy's. Asking puts it into the access log of that request too.
+func requestID(ctx context.Context) string {
+	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if _, logs := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); !ok || !logs {
+		return ""
+	}
+	id, _ := repl.GetString("http.request.uuid")
+	return id
 }
 
 // clientAddress returns the address that Caddy worked out from its trusted
