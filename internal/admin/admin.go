@@ -64,6 +64,9 @@ func settle[T any](what string, do func() (T, error)) (row T, err error) {
 }
 
 func checkNames(what string, names []string) error {
+	if err := auth.CheckCount(names); err != nil {
+		return invalid("too many %ss: %w", what, err)
+	}
 	for _, n := range names {
 		if !auth.ValidName(n) {
 			return invalid("%s %q: one word of printable ASCII without comma, quote, backslash or asterisk", what, n)

@@ -273,3 +273,41 @@ func TestTheSentenceOfAnError(t *testing.T) {
 		})
 	}
 }
+
+// TestNobodyHasMoreRolesOrScopesThanAnUpstreamCanBeTold: every request with them
+// would be refused by the upstream, and every JWT with them here.
+func TestNobodyHasMoreRolesOrScopesThanAnUpstreamCanBeTold(t *testing.T) {
+	d := newDesk(t)
+	d.account("ann")
+	d.tenant("Acme")
+	many := slices.Repeat([]string{"editor"}, auth.MaxNames+1)
+	long := slices.Repeat([]string{strings.Repeat("r", 128)}, 12)
+	for name, do := range map[string]func(names []string) error{
+		"roles of a new account": func(names []string) error {
+			_, err := d.AddAccount(d.Context(), admin.NewAccount{Username: "bob", Roles: names})
+			return err
+		},
+		"roles that are replaced": func(names []string) error {
+			_, err := d.SetRoles(d.Context(), "ann", names)
+			return err
+		},
+		"roles in a tenant": func(names []string) error {
+			return d.AddMember(d.Context(), "ann", "Acme", "", names)
+		},
+		"scopes of a key": func(names []string) error {
+			_, _, err := d.CreateKey(d.Context(), admin.NewKey{Account: "ann", Scopes: names})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, names := range [][]string{many, long} {
+				if err := do(names); err == nil || auth.CodeOf(err) != auth.Malformed || !strings.Contains(admin.Text(err), "too many") {
+					t.Errorf("got %v", err)
+				}
+			}
+			if err := do([]string{"editor"}); err != nil {
+				t.Errorf("one name is refused: %v", err)
+			}
+		})
+	}
+}

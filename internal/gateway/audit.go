@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -53,7 +54,24 @@ func reasonOf(e *auth.Error) auth.Reason {
 // shownPath returns the path of a request as the log may show it: as it came,
 // but for what may be a token.
 func (s *Site) shownPath(r *http.Request) string {
-	return dialect.HideTokens(r.URL.EscapedPath(), s.TokenPaths()...)
+	return cut(dialect.HideTokens(r.URL.EscapedPath(), s.TokenPaths()...), maxPath)
+}
+
+// The bounds of what a request says of itself in the log, in bytes. Anybody can
+// be refused, with a path of a megabyte: the log is no place to keep it.
+const (
+	maxMethod = 32
+	maxHost   = 255 // of a name (RFC 1035 section 2.3.4)
+	maxPath   = 2048
+)
+
+// cut shortens a text and marks that it did. What is not whole characters of
+// UTF-8 at the end goes too.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
 }
 
 // auditRefusal writes who was refused what, as far as that is known. The query
@@ -61,7 +79,7 @@ func (s *Site) shownPath(r *http.Request) string {
 func (s *Site) auditRefusal(r *http.Request, e *auth.Error, got presented, observed bool) {
 	event := auth.Event{
 		Kind: auth.RefusalEvent, Realm: s.cfg.Realm, Credential: got.credential.Kind, Address: s.address(r),
-		Method: r.Method, Host: r.Host, Path: s.shownPath(r), Rule: got.rule, Observed: observed,
+		Method: cut(r.Method, maxMethod), Host: cut(r.Host, maxHost), Path: s.shownPath(r), Rule: got.rule, Observed: observed,
 	}.Failed(e)
 	if p := got.principal(); p != nil {
 		event.Subject, event.TokenID, event.KeyID = p.Subject, p.TokenID, p.KeyID

@@ -42,6 +42,6 @@ func (c *loginCall) refused(err error) {
 	c.audited = true
 	c.site.audit(c.r.Context(), auth.Event{
 		Kind: auth.RefusalEvent, Realm: c.site.cfg.Realm, Dialect: c.dialect, Address: c.site.address(c.r),
-		Method: c.r.Method, Host: c.r.Host, Path: c.site.shownPath(c.r),
+		Method: cut(c.r.Method, maxMethod), Host: cut(c.r.Host, maxHost), Path: c.site.shownPath(c.r),
 	}.Failed(err))
 }

@@ -45,7 +45,13 @@ func (s *Site) asserts(got presented) bool {
 	return s.assertion != nil && got.verdict != nil && s.trace == nil
 }
 
-// extra returns the configured fields for a request.
+// maxTold bounds the value of a configured field in bytes, before it is escaped.
+// What is longer came from the request, whose header and query are bounded by a
+// megabyte: three times that would not reach any upstream.
+const maxTold = 4 << 10
+
+// extra returns the configured fields for a request. One that is too long is
+// the caller's fault: what a gateway knows of a caller is shorter.
 func (s *Site) extra(r *http.Request) ([]forward.Field, error) {
 	if len(s.names) == 0 {
 		return nil, nil
@@ -55,6 +61,9 @@ func (s *Site) extra(r *http.Request) ([]forward.Field, error) {
 		value, err := s.expand(r, s.cfg.Fields[i].Value)
 		if err != nil {
 			return nil, auth.Fail(auth.Internal, "", fmt.Errorf("identity field %s: %w", name, err))
+		}
+		if len(value) > maxTold {
+			return nil, auth.Fail(auth.Malformed, auth.ReasonTooLarge, nil)
 		}
 		extra[i] = forward.Field{Name: name, Value: value}
 	}

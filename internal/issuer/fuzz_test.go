@@ -65,7 +65,7 @@ func FuzzClaims(f *testing.F) {
 			}
 			return
 		}
-		if sub, ok := strings.CutPrefix(p.Subject, alpha+"|"); !ok || !isPlain(sub) || !isPlain(p.TokenID+"x") || len(p.Roles) > maxNames || len(p.Scopes) > maxNames {
+		if sub, ok := strings.CutPrefix(p.Subject, alpha+"|"); !ok || !isPlain(sub) || !isPlain(p.TokenID+"x") || len(p.Roles) > auth.MaxNames || len(p.Scopes) > auth.MaxNames {
 			t.Fatalf("taken: %+v", p)
 		}
 		for _, name := range append(append([]string{}, p.Roles...), p.Scopes...) {

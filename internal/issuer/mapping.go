@@ -18,8 +18,6 @@ const (
 	// maxText bounds a name in a claim in bytes; a sub has at most 255
 	// (OpenID Connect Core 1.0 section 2).
 	maxText = 255
-	// maxNames bounds the roles and the scopes of a caller.
-	maxNames = 64
 	// maxPath bounds a placeholder, and so the ways to read it.
 	maxPath = 200
 )
@@ -175,8 +173,8 @@ func names(value any) ([]string, error) {
 			all = append(all, name)
 		}
 	}
-	if len(all) > maxNames {
-		return nil, fmt.Errorf("a claim holds more than %d names", maxNames)
+	if len(all) > auth.MaxNames { // their length is bounded by that of a token
+		return nil, fmt.Errorf("a claim holds more than %d names", auth.MaxNames)
 	}
 	return all, nil
 }

@@ -91,7 +91,7 @@ func TestARoleIsOneText(t *testing.T) {
 }
 
 func TestClaimsOfAnotherKindAreRefused(t *testing.T) {
-	many := make([]string, maxNames+1)
+	many := make([]string, auth.MaxNames+1)
 	for i := range many {
 		many[i] = fmt.Sprint("role-", i)
 	}

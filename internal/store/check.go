@@ -12,7 +12,7 @@ import (
 // cannot keep as it is (NUL, broken UTF-8), which another would cut short.
 
 // Check returns [auth.Malformed] for an account without id, realm or username,
-// or whose names [NameKey] refuses.
+// whose names [NameKey] refuses, or with more roles than [auth.CheckCount] takes.
 func (a Account) Check() error {
 	if err := required(a.ID, a.Realm, a.Username); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (a Account) Check() error {
 			return err
 		}
 	}
-	if err := text(a.Roles...); err != nil {
+	if err := names(a.Roles); err != nil {
 		return err
 	}
 	return a.Profile.check()
@@ -41,7 +41,8 @@ func (p Profile) check() error {
 		p.PostalCode, p.Region, p.City, p.Country, p.CountryCode, p.Mobile, p.Notes)
 }
 
-// Check returns [auth.Malformed] for a membership without realm, account or tenant.
+// Check returns [auth.Malformed] for a membership without realm, account or
+// tenant, or with more roles than [auth.CheckCount] takes.
 func (m Membership) Check() error {
 	if err := required(m.Realm, m.Account, m.Tenant); err != nil {
 		return err
@@ -49,7 +50,7 @@ func (m Membership) Check() error {
 	if err := text(m.Unit); err != nil {
 		return err
 	}
-	return text(m.Roles...)
+	return names(m.Roles)
 }
 
 // Check returns [auth.Malformed] for a tenant without id, realm or name, or
@@ -98,7 +99,8 @@ func (i Identifier) Check() error {
 	return text(i.PassCode.Reveal())
 }
 
-// Check returns [auth.Malformed] for a key without realm or digest.
+// Check returns [auth.Malformed] for a key without realm or digest, or with more
+// scopes than [auth.CheckCount] takes.
 func (k Key) Check() error {
 	if err := required(k.Realm); err != nil {
 		return err
@@ -106,14 +108,15 @@ func (k Key) Check() error {
 	if k.Digest.IsZero() {
 		return malformed()
 	}
-	if err := text(k.Scopes...); err != nil {
+	if err := names(k.Scopes); err != nil {
 		return err
 	}
 	return text(k.Prefix, k.LastFour, k.Name, k.Description, k.Account, k.Tenant)
 }
 
 // Check returns [auth.Malformed] for a session without id, realm, digest or
-// end, or that would go before it expires.
+// end, that would go before it expires, or with more scopes than
+// [auth.CheckCount] takes.
 func (s Session) Check() error {
 	if err := required(s.ID, s.Realm); err != nil {
 		return err
@@ -121,7 +124,7 @@ func (s Session) Check() error {
 	if s.Digest.IsZero() || s.Expires.IsZero() || Precise(s.Keep).Before(Precise(s.Expires)) {
 		return malformed()
 	}
-	if err := text(s.Scopes...); err != nil {
+	if err := names(s.Scopes); err != nil {
 		return err
 	}
 	if err := text(s.Flags...); err != nil {
@@ -156,6 +159,15 @@ func foldable(names ...string) error {
 		}
 	}
 	return nil
+}
+
+// names fails unless there are no more roles or scopes than an upstream can be
+// told, and each can be kept.
+func names(list []string) error {
+	if auth.CheckCount(list) != nil {
+		return auth.Fail(auth.Malformed, auth.ReasonTooLarge, nil)
+	}
+	return text(list...)
 }
 
 // text fails unless every engine can keep each value as it is.

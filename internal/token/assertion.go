@@ -71,15 +71,16 @@ func (a audiences) MarshalJSON() ([]byte, error) {
 
 // Assert signs an assertion of realm and returns it with its exp. The first
 // call makes a key where the store has none; an error of the store is passed
-// on. A target that is too long is [auth.Malformed] with
-// [auth.ReasonTooLarge], a caller whose credential has expired
+// on. A target that is too long, also beside what is said of the caller, is
+// [auth.Malformed] with [auth.ReasonTooLarge], a caller of whom too much would
+// be said [auth.Internal] with that reason, a caller whose credential has expired
 // [auth.InvalidCredential].
 func (s *Signers) Assert(ctx context.Context, realm string, a Assertion) (auth.Secret, time.Time, error) {
 	if len(a.Audience) == 0 || a.TTL < time.Second || a.TTL > MaxAssertionTTL {
 		return auth.Secret{}, time.Time{}, auth.Fail(auth.Internal, "", errors.New("an assertion needs an audience, and a life of 1 to 60 seconds"))
 	}
 	if len(a.Host)+len(a.Path) > maxTarget {
-		return auth.Secret{}, time.Time{}, auth.Fail(auth.Malformed, auth.ReasonTooLarge, errors.New("the path is longer than an assertion can say"))
+		return auth.Secret{}, time.Time{}, tooLong()
 	}
 	now, end := s.now(), a.Caller.Expires
 	if !end.IsZero() && !now.Before(end) { // since the caller was verified
@@ -95,7 +96,17 @@ func (s *Signers) Assert(ctx context.Context, realm string, a Assertion) (auth.S
 		return auth.Secret{}, time.Time{}, auth.Fail(auth.Internal, "", err)
 	}
 	text, err := s.signAs(ctx, UseAssertion, payload, expires)
+	if e := auth.AsError(err); e != nil && e.Reason == auth.ReasonTooLarge && len(payload)-len(a.Path) <= maxPayload {
+		err = tooLong() // it would fit about another path
+	}
 	return text, expires, err
+}
+
+// maxPayload leaves room in a JWT for its header and signature.
+const maxPayload = (MaxJWT - 512) / 4 * 3
+
+func tooLong() error {
+	return auth.Fail(auth.Malformed, auth.ReasonTooLarge, errors.New("the path is longer than an assertion can say"))
 }
 
 func (a Assertion) claims(realm string, issued, expires time.Time) assertionClaims {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,7 @@ func accountMalformed(t *testing.T, f *fixture) {
 		"a very long name":        func(a *store.Account) { a.Username = strings.Repeat("a", 257) },
 		"an email that is none":   func(a *store.Account) { a.Email = "a b@example.com" },
 		"an email that is spaces": func(a *store.Account) { a.Email = " " },
+		"too many roles":          func(a *store.Account) { a.Roles = tooMany() },
 	} {
 		inserted, updated := account("bo"), existing
 		change(&inserted)
@@ -357,3 +359,6 @@ func (f *fixture) lookup(t *testing.T, ref string) error {
 	_, err := f.Accounts.Account(t.Context(), home, ref)
 	return err
 }
+
+// tooMany returns one name more than there may be of roles and of scopes.
+func tooMany() []string { return slices.Repeat([]string{"a"}, auth.MaxNames+1) }

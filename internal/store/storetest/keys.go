@@ -128,6 +128,7 @@ func keyMalformed(t *testing.T, f *fixture) {
 		func(k *store.Key) { k.Realm = "" },
 		func(k *store.Key) { k.Digest = auth.Digest{} },
 		func(k *store.Key) { k.Name = "a\x00b" },
+		func(k *store.Key) { k.Scopes = tooMany() },
 	} {
 		inserted, updated := key("another"), existing
 		change(&inserted)

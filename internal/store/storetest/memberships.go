@@ -113,6 +113,7 @@ func membershipMalformed(t *testing.T, f *fixture) {
 		func(m *store.Membership) { m.Account = "" },
 		func(m *store.Membership) { m.Tenant = "" },
 		func(m *store.Membership) { m.Realm = "" },
+		func(m *store.Membership) { m.Roles = tooMany() },
 	} {
 		incomplete := m
 		change(&incomplete)

@@ -213,6 +213,7 @@ func sessionMalformed(t *testing.T, f *fixture) {
 		func(s *store.Session) { s.Keep = time.Time{} },
 		func(s *store.Session) { s.Keep = s.Expires.Add(-time.Millisecond) },
 		func(s *store.Session) { s.Subject = "a\x00b" },
+		func(s *store.Session) { s.Scopes = tooMany() },
 	} {
 		s := session(f.clock, "a")
 		change(&s)
