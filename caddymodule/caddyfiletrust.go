@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -99,11 +100,13 @@ func (t *Trust) claim(d *caddyfile.Dispenser, name, placeholder string) error {
 	return located(d, t.checkSoFar())
 }
 
-// checkSoFar checks a block that may still lack its audience.
+// checkSoFar checks a block that may still lack its audience, and the address of
+// its keys where that is needed.
 func (t *Trust) checkSoFar() error {
 	sofar := *t
 	if len(sofar.Audiences) == 0 {
 		sofar.Audiences = []string{"to come"}
 	}
+	sofar.JWKS = cmp.Or(sofar.JWKS, "https://to.come")
 	return sofar.check()
 }

@@ -46,7 +46,13 @@ type Principal struct {
 	Dialect string
 	// Expires is when the credential ends; the zero time means never.
 	Expires time.Time
+	// Only is the request that the credential is good for, nil for any.
+	Only *Target
 }
+
+// Target is one request: its method, its host in lower case with a port that is
+// not the scheme's own, and its path percent-encoded as it is sent.
+type Target struct{ Method, Host, Path string }
 
 // TenantRef is a tenant by id and by name as typed.
 type TenantRef struct{ ID, Name string }

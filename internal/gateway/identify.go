@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/bearer"
@@ -97,8 +98,19 @@ func (s *Site) verify(r *http.Request, c bearer.Credential) (presented, error) {
 	if v.Restricted() && !v.Admits(s.address(r)) {
 		return got, auth.Fail(auth.InvalidCredential, auth.ReasonAddress, v.Genuine())
 	}
+	if !isAbout(v.Principal.Only, r) {
+		return got, auth.Fail(auth.InvalidCredential, auth.ReasonAudience, nil)
+	}
 	got.verdict = v
 	return got, nil
+}
+
+// isAbout reports whether a credential that is good for one request is presented
+// with that one. A verdict is shared by all that present it, so each is held
+// against it.
+func isAbout(only *auth.Target, r *http.Request) bool {
+	return only == nil ||
+		only.Method == r.Method && only.Host == strings.ToLower(r.Host) && only.Path == r.URL.EscapedPath()
 }
 
 // refuseCleartext stops a credential in the query of a request without TLS:

@@ -9,7 +9,8 @@ import (
 
 // Config is one issuer as a site trusts it.
 type Config struct {
-	// URL is the iss of its tokens, compared to the letter.
+	// URL is the iss of its tokens, compared to the letter: that of a gateway
+	// whose assertions count is "gatehouse:" and its realm.
 	URL string
 	// Audiences are the aud values that count; a token must name one of them.
 	Audiences []string
@@ -33,6 +34,8 @@ type Issuer struct {
 	algorithms []string
 	types      []string // in lower case
 	claims     mapping
+	// asserts says that it is a gateway: its tokens are about one request.
+	asserts bool
 }
 
 // maxListed bounds the audiences and types of one issuer.
@@ -41,14 +44,23 @@ const maxListed = 32
 // New checks a configuration. It asks nobody: an issuer that is down is no
 // fault of a configuration.
 func New(c Config) (*Issuer, error) {
+	check := checkURL
+	if isGateway(c.URL) {
+		var err error
+		if c, err = c.ofGateway(); err != nil {
+			return nil, err
+		}
+		check = func(string) error { return nil }
+	}
 	i := &Issuer{
-		url: c.URL, source: Source{c.URL, c.JWKS}, audiences: c.Audiences,
+		asserts: isGateway(c.URL),
+		url:     c.URL, source: Source{c.URL, c.JWKS}, audiences: c.Audiences,
 		algorithms: c.Algorithms, types: folded(c.Types),
 	}
 	if len(i.algorithms) == 0 {
 		i.algorithms = DefaultAlgorithms
 	}
-	if err := checkURL(c.URL); err != nil {
+	if err := check(c.URL); err != nil {
 		return nil, err
 	}
 	if c.JWKS != "" {

@@ -92,6 +92,11 @@ func (i *Issuer) principal(claims map[string]any) (p auth.Principal, err error) 
 	if p.Subject == "" {
 		return auth.Principal{}, errors.New("it names no subject")
 	}
+	if i.asserts {
+		if p.Only, err = target(claims); err != nil {
+			return auth.Principal{}, err
+		}
+	}
 	p.Subject = i.url + "|" + p.Subject
 	if p.Username == "" {
 		p.Username = p.Subject
