@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 				e.Setenv(name, e.WorkDir)
 			}
 			e.Setenv("PORT", freePort(t))
+			e.Setenv("PORT2", freePort(t))
 			// Under the race detector a process waits a second before it
 			// ends, in case something is still going on.
 			e.Setenv("GORACE", e.Getenv("GORACE")+" atexit_sleep_ms=10")
@@ -42,6 +43,8 @@ func TestScripts(t *testing.T) {
 			"members": members,
 			"member":  member,
 			"becomes": becomes,
+			"kid":     kid,
+			"login":   login,
 		},
 		RequireUniqueNames: true,
 	})
