@@ -171,7 +171,9 @@ var badValues = []typo{
 	{goodPassword, "account|add|bob|--password-stdin|--email|nobody", `email "nobody"`},
 	{"1234567\n", "account|add|bob|--password-stdin", "at least 8 bytes"},
 	{"alexander\r\n", "account|add|alexander|--password-stdin", "the password is the username"},
+	{"Password\n", "account|add|bob|--password-stdin", "one of the 3000 most used, which are tried first: choose another"},
 	{"1234567\n", "account|passwd|joe|--password-stdin", "at least 8 bytes"},
+	{"12345678\n", "account|passwd|joe|--password-stdin", "one of the 3000 most used"},
 	{"", "account|roles|joe|--role|a*", `role "a*"`},
 	{"", "account|join|joe|--tenant|Acme|--role|a b", `role "a b"`},
 	{"", "key|create|--gateway|--account|joe", "has no other owner"},
@@ -183,6 +185,7 @@ var badValues = []typo{
 	{"correct horse 4\n", "identifier|add|--account|joe|--code-stdin", "at least 16 characters"},
 	{"secretsecretsecretsecretsecret\n", "identifier|add|--account|joe|--code-stdin", "this code repeats itself"},
 	{"1234567\n", "identifier|add|--account|joe|--identifier|till|--pass-code-stdin", "at least 8 bytes"},
+	{"12345678\n", "identifier|add|--account|joe|--identifier|till|--pass-code-stdin", "one of the 3000 most used"},
 	{goodPassword, "identifier|add|--account|joe|--identifier|till 7|--pass-code-stdin", `identifier "till 7" cannot be`},
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/password/mostused"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -112,11 +113,15 @@ func (a *Admin) newPassword(ctx context.Context, username string, p auth.Secret)
 	if strings.EqualFold(p.Reveal(), username) {
 		return auth.Secret{}, invalid("the password is the username")
 	}
+	if mostused.Has(p) {
+		return auth.Secret{}, invalid("the password is one of the %d most used, which are tried first: choose another", mostused.Count)
+	}
 	return a.Hasher.Make(ctx, p)
 }
 
-// minPassword is the least length of a password or pass code in bytes.
-const minPassword = 8
+// minPassword is the least length of a password or pass code in bytes. The
+// most used ones are counted from that length on.
+const minPassword = mostused.MinLength
 
 // Account returns an account by id, username or email.
 func (a *Admin) Account(ctx context.Context, ref string) (store.Account, error) {

@@ -124,6 +124,7 @@ func TestWhatCannotBeAnAccountIsRefusedWithASentence(t *testing.T) {
 		"a tenant that nobody knows":     {admin.NewAccount{Username: "b", Tenant: "t"}, auth.NotFound, `no tenant "t"`},
 		"a short password":               {admin.NewAccount{Username: "b", Password: auth.NewSecret("1234567")}, auth.Malformed, "at least 8"},
 		"a password that is the name":    {admin.NewAccount{Username: "alexander", Password: auth.NewSecret("Alexander")}, auth.Malformed, "is the username"},
+		"a password that many use":       {admin.NewAccount{Username: "b", Password: auth.NewSecret("PassWord")}, auth.Malformed, "the password is one of the 3000 most used"},
 		"a password beyond every bound":  {admin.NewAccount{Username: "b", Password: auth.NewSecret(strings.Repeat("x", 2000))}, auth.Malformed, ""},
 		"a hash that nobody can verify":  {admin.NewAccount{Username: "b", Hash: auth.NewSecret("c0ffee")}, auth.Malformed, "cannot be used"},
 		"a username that is an email":    {admin.NewAccount{Username: "eve@example.com", Password: pw}, auth.Conflict, "in use already"},
@@ -140,6 +141,21 @@ func TestWhatCannotBeAnAccountIsRefusedWithASentence(t *testing.T) {
 				t.Errorf("the error repeats the hash: %v", err)
 			}
 		})
+	}
+}
+
+func TestAPasswordThatMayNotBeIsNotChangedTo(t *testing.T) {
+	d := newDesk(t)
+	before := d.account("alexandra")
+	for text, words := range map[string]string{
+		"1234567": "at least 8", "Alexandra": "is the username", "Iloveyou": "most used", "12345678": "most used",
+	} {
+		_, err := d.SetPassword(t.Context(), "alexandra", auth.NewSecret(text))
+		d.fails(err, auth.Malformed, words)
+	}
+	after, err := d.Account(t.Context(), "alexandra")
+	if err != nil || after.Password != before.Password {
+		t.Errorf("the password is another one, %v", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/password/mostused"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -95,6 +96,9 @@ func checkIdentifier(n NewIdentifier) error {
 	}
 	if strings.EqualFold(n.PassCode.Reveal(), n.Name) {
 		return invalid("the pass code is the identifier")
+	}
+	if mostused.Has(n.PassCode) {
+		return invalid("the pass code is one of the %d most used passwords, which are tried first: choose another", mostused.Count)
 	}
 	return nil
 }

@@ -104,6 +104,7 @@ func TestAnIdentifierThatCannotBeIsRefusedWithoutItsSecret(t *testing.T) {
 		"a short pass code":              {named("till", "1234567"), auth.Malformed, "at least 8 bytes"},
 		"a pass code that is the name":   {named("till-number-7", "TILL-number-7"), auth.Malformed, "the pass code is the identifier"},
 		"a pass code that is a username": {named("till", "LongEnough"), auth.Malformed, "the pass code is the username"},
+		"a pass code that many use":      {named("till", "PassWord"), auth.Malformed, "the pass code is one of the 3000 most used"},
 		"a name of two words":            {named("till 7", "long enough"), auth.Malformed, `identifier "till 7" cannot be: it is letters and digits`},
 		"an account that is not there":   {stranger, auth.NotFound, `there is no account "bob"`},
 	} {
@@ -121,7 +122,7 @@ func TestAnIdentifierThatCannotBeIsRefusedWithoutItsSecret(t *testing.T) {
 	d.identifier(code(goodCode[:16]))
 	d.identifier(code("5123411532231425"))
 	d.identifier(code("αβγδεζηθικλμνξοπ"))
-	d.identifier(named("till", "12345678"))
+	d.identifier(named("till", "83619274"))
 }
 
 func TestOneNameAndOneCodeLeadToOneAccount(t *testing.T) {

@@ -24,7 +24,7 @@ const root = "../.."
 // path ending in /... stands for the packages below it.
 var floors = [][]string{
 	{"internal/auth", "internal/lint", "internal/dudect", "docs/..."},
-	{"internal/store", "internal/bearer", "internal/forward", "internal/policy", "internal/password", "internal/throttle"},
+	{"internal/store", "internal/bearer", "internal/forward", "internal/policy", "internal/password", "internal/password/...", "internal/throttle"},
 	{"internal/store/...", "internal/token", "internal/issuer"},
 	{"internal/authn"},
 	{"internal/session", "internal/admin"},
