@@ -46,7 +46,7 @@ func (p *Provider) Provision(ctx caddy.Context) error {
 // handler's work. A store out of reach is an error, which Caddy's handler can
 // only answer with 401.
 func (p *Provider) Authenticate(w http.ResponseWriter, r *http.Request) (caddyauth.User, bool, error) {
-	v, err := p.site.Identify(r)
+	v, err := p.site.Identify(w, r)
 	if err == nil {
 		return user(v), true, nil
 	}

@@ -3,8 +3,10 @@ package bearer
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
@@ -74,9 +76,18 @@ func peekObject(r *http.Request, limit int64) ([]byte, error) {
 			return text, nil
 		}
 		if err != nil {
-			return nil, auth.Fail(auth.Malformed, auth.ReasonForm, err)
+			return nil, auth.Fail(auth.Malformed, unread(err), err)
 		}
 	}
+}
+
+// unread says why a body ended early: the client broke off, or was too slow
+// for whoever set a deadline.
+func unread(err error) auth.Reason {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return auth.ReasonTimeout
+	}
+	return auth.ReasonForm
 }
 
 // byteOrderMark is what some writers of UTF-8 begin with, .NET's StreamWriter

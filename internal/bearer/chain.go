@@ -174,6 +174,11 @@ func (c *Chain) Strip(r *http.Request) {
 	}
 }
 
+// ReadsBody reports whether a credential may stand in a body.
+func (c *Chain) ReadsBody() bool {
+	return len(c.specs) > 0 && c.specs[len(c.specs)-1].Kind == auth.Body // they come last
+}
+
 // Headers lists the fields that may hold a secret, in canonical form, for
 // those who redact logs.
 func (c *Chain) Headers() []string {

@@ -17,6 +17,7 @@ const MaxValue = 8 << 10
 //   - [auth.Malformed] with [auth.ReasonDuplicate]: more than one value
 //   - [auth.Malformed] with [auth.ReasonForm]: not readable, or refused by Form
 //   - [auth.Malformed] with [auth.ReasonTooLarge]: a body past MaxBody
+//   - [auth.Malformed] with [auth.ReasonTimeout]: a body past its deadline
 //   - [auth.InvalidCredential]: readable, but nothing that was ever issued; RFC
 //     6750 section 3.1 counts a malformed token as an invalid one
 //

@@ -10,10 +10,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 )
 
-// bodyTime is how long a client may take to send a login body. It stops
-// callers without credentials from holding a goroutine each by sending a byte
-// now and then; Caddy sets no such limit by itself.
-const bodyTime = 10 * time.Second
+// BodyTime is how long a client may take to send a body that is read before
+// it is known who sends it. It stops callers without credentials from holding
+// a goroutine each by sending a byte now and then: Caddy by itself ends only
+// connections that are silent for a minute.
+const BodyTime = 10 * time.Second
 
 // errAborted stands for a body that ended before it was whole.
 var errAborted = errors.New("the body ended early")
@@ -27,7 +28,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, nil
 	}
 	c := http.NewResponseController(w)
-	timed := c.SetReadDeadline(time.Now().Add(bodyTime)) == nil
+	timed := c.SetReadDeadline(time.Now().Add(BodyTime)) == nil
 	if r.ContentLength > limit {
 		return nil, auth.Fail(auth.Malformed, auth.ReasonTooLarge, nil)
 	}
@@ -42,6 +43,15 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		_ = c.SetReadDeadline(time.Time{})
 	}
 	return body, nil
+}
+
+// Hurry gives a client [BodyTime] from now to send the rest of a body that may
+// be left unread: on HTTP/1 the server reads on before it answers, so that one
+// who sends slowly would wait for the refusal as long as they like.
+func Hurry(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 && r.ContentLength != 0 && r.Body != nil {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(BodyTime))
+	}
 }
 
 func bodyError(err error) error {

@@ -73,8 +73,8 @@ func TestASlowBodyIsGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _ = io.ReadAll(client)
-		if waited := time.Since(start); waited < bodyTime || waited > 2*bodyTime {
-			t.Errorf("the server waited %v, want about %v", waited, bodyTime)
+		if waited := time.Since(start); waited < BodyTime || waited > 2*BodyTime {
+			t.Errorf("the server waited %v, want about %v", waited, BodyTime)
 		}
 		checkReason(t, got, auth.ReasonTimeout)
 		_ = srv.Close()

@@ -37,6 +37,7 @@ func (s *Site) asksFirst(r *http.Request) bool { return dialect.IsPreflight(r) &
 // it comes.
 func (s *Site) answerPreflight(w http.ResponseWriter, r *http.Request) {
 	s.attach(r, nil)
+	dialect.Hurry(w, r)
 	setNoStore(w.Header())
 	w.Header().Add("Vary", "Access-Control-Request-Headers")
 	s.cors.Allow(w.Header(), r)

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -303,17 +304,17 @@ func TestIdentifyIsTheGuardsJudgementAndChangesNothing(t *testing.T) {
 	w := newWorld(t, gateway.Config{})
 	r := get("/x", asAnn, "X-Auth-Subject: "+bobID)
 	before := wire(t, r)
-	v, err := w.site.Identify(r)
+	v, err := w.site.Identify(httptest.NewRecorder(), r)
 	must(t, err)
 	if v.Principal.Subject != annID || wire(t, r) != before {
 		t.Errorf("got %+v; the request became\n%s", v.Principal, wire(t, r))
 	}
 	for line, code := range map[string]auth.Code{asNobody: auth.InvalidCredential, "Accept: x": auth.NoCredential} {
-		if v, err := w.site.Identify(get("/x", line)); v != nil || auth.CodeOf(err) != code {
+		if v, err := w.site.Identify(httptest.NewRecorder(), get("/x", line)); v != nil || auth.CodeOf(err) != code {
 			t.Errorf("%s: got %v, %v", line, v, err)
 		}
 	}
-	if v, err := w.newSite(gateway.Config{}).Identify(get("/x", asAnn)); v != nil || auth.CodeOf(err) != auth.Unavailable {
+	if v, err := w.newSite(gateway.Config{}).Identify(httptest.NewRecorder(), get("/x", asAnn)); v != nil || auth.CodeOf(err) != auth.Unavailable {
 		t.Errorf("before Bind: got %v, %v", v, err)
 	}
 }

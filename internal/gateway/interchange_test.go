@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"testing"
@@ -66,7 +67,7 @@ func TestATokenIsTheSamePrincipalWhereverItIsAccepted(t *testing.T) {
 					wantRefused(t, send(t, site, y.request(token)), http.StatusUnauthorized)
 					continue
 				}
-				v, err := site.Identify(y.request(token))
+				v, err := site.Identify(httptest.NewRecorder(), y.request(token))
 				if err != nil {
 					t.Errorf("%s: %v", how, err)
 					continue

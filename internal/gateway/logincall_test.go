@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -86,14 +87,14 @@ func TestOnlyOptionsHasTheAsteriskForm(t *testing.T) {
 
 func TestWhoAsksForTheCallerOnlyIsAuditedToo(t *testing.T) {
 	w := newWorld(t, gateway.Config{})
-	if _, err := w.site.Identify(get("/x", "Authorization: Bearer ght_bad")); auth.CodeOf(err) != auth.InvalidCredential {
+	if _, err := w.site.Identify(httptest.NewRecorder(), get("/x", "Authorization: Bearer ght_bad")); auth.CodeOf(err) != auth.InvalidCredential {
 		t.Fatal(err)
 	}
 	w.wantReason(gateway.Refused, auth.ReasonUnknown)
-	if _, err := w.site.Identify(get("/x")); auth.CodeOf(err) != auth.NoCredential {
+	if _, err := w.site.Identify(httptest.NewRecorder(), get("/x")); auth.CodeOf(err) != auth.NoCredential {
 		t.Fatal(err)
 	}
-	if v, err := w.site.Identify(get("/x", asAnn)); err != nil || v.Principal.Subject != annID {
+	if v, err := w.site.Identify(httptest.NewRecorder(), get("/x", asAnn)); err != nil || v.Principal.Subject != annID {
 		t.Fatal(v, err)
 	}
 	if n := len(w.refusals()); n != 0 {

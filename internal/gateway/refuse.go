@@ -72,6 +72,9 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, shape refuser, err
 	s.traceRefused(failure, got, false)
 	// A hook that panicked may do so again.
 	_ = contain(func() error { s.attach(r, got.verdict); return nil })
+	if failure.Reason != auth.ReasonTimeout { // or its limit would begin anew
+		dialect.Hurry(w, r)
+	}
 	setNoStore(w.Header())
 	if s.cfg.Debug {
 		s.tellReason(w, r, failure)
@@ -160,6 +163,8 @@ func malformedStatus(reason auth.Reason) int {
 		return http.StatusRequestEntityTooLarge
 	case auth.ReasonEarlyData:
 		return http.StatusTooEarly
+	case auth.ReasonTimeout:
+		return http.StatusRequestTimeout
 	default:
 		return http.StatusBadRequest
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 )
 
 // Next is what a request that passed goes to. Its error is returned unchanged.
@@ -50,7 +51,7 @@ func (s *Site) admitted(w http.ResponseWriter, r *http.Request) (to http.Respons
 		s.serveLogin(w, r, l)
 		return nil, false
 	}
-	got, err := s.admit(r, at)
+	got, err := s.admit(r, at, s.timed(w, r))
 	switch {
 	case err != nil:
 		s.refuse(w, r, shape, err, got)
@@ -102,18 +103,22 @@ func (s *Site) serveLogin(w http.ResponseWriter, r *http.Request, l *login) {
 	}
 	s.attach(r, nil)
 	setNoStore(w.Header())
+	dialect.Hurry(w, r)
 	call := &loginCall{site: s, r: r, dialect: l.kind.Name}
 	l.ServeHTTP(w, r.WithContext(call.context()))
 }
 
 // admit decides on a request and, where it may pass, makes it ready for the
-// upstream.
-func (s *Site) admit(r *http.Request, at reading) (presented, error) {
+// upstream. content is the body of the request, as [Site.timed] returns it.
+func (s *Site) admit(r *http.Request, at reading, content *body) (presented, error) {
 	got, err := s.decide(r, at)
 	if err != nil || got.preflight {
 		return got, err
 	}
 	s.strip(r, got)
+	if err := content.handOn(); err != nil {
+		return got, err
+	}
 	if err := s.tell(r, got); err != nil {
 		return got, err
 	}

@@ -140,13 +140,17 @@ func (s *Site) Chain() *bearer.Chain { return s.chain }
 func (s *Site) Realm() string { return s.cfg.Realm }
 
 // Identify returns who makes a request, by the one credential that counts, and
-// changes nothing. Errors are those of the guard; [auth.Unavailable] before
-// Bind.
-func (s *Site) Identify(r *http.Request) (*authn.Verdict, error) {
+// changes nothing, nor answers anything to w. Errors are those of the guard;
+// [auth.Unavailable] before Bind.
+func (s *Site) Identify(w http.ResponseWriter, r *http.Request) (*authn.Verdict, error) {
 	if !s.ready.Load() {
 		return nil, auth.Fail(auth.Unavailable, auth.ReasonStarting, nil)
 	}
+	content := s.timed(w, r)
 	got, err := s.identify(r)
+	if late := content.handOn(); err == nil { // to whoever else knows a credential
+		err = late
+	}
 	switch {
 	case err == nil:
 		s.count(Passed, "")

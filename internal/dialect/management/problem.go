@@ -28,6 +28,7 @@ var sections = map[int]string{
 	http.StatusBadRequest:            "rfc9110#section-15.5.1",
 	http.StatusNotFound:              "rfc9110#section-15.5.5",
 	http.StatusMethodNotAllowed:      "rfc9110#section-15.5.6",
+	http.StatusRequestTimeout:        "rfc9110#section-15.5.9",
 	http.StatusRequestEntityTooLarge: "rfc9110#section-15.5.14",
 	http.StatusUnsupportedMediaType:  "rfc9110#section-15.5.16",
 	http.StatusTooEarly:              "rfc8470#section-5.2",

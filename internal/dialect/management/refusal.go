@@ -44,6 +44,8 @@ func unreadable(reason auth.Reason) verdict {
 	switch reason {
 	case auth.ReasonTooLarge:
 		return verdict{http.StatusRequestEntityTooLarge, "The request is too large."}
+	case auth.ReasonTimeout:
+		return verdict{http.StatusRequestTimeout, "The body took too long to arrive."}
 	case auth.ReasonMediaType:
 		return verdict{http.StatusUnsupportedMediaType, "The content type is not supported."}
 	case auth.ReasonMethod:
