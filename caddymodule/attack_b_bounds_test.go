@@ -17,7 +17,7 @@ import (
 
 // A body that is deep, wide or large is refused, and soon.
 func TestB03DeepWideAndLargeBodiesAreRefused(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	many := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(`"",`, n), ",") + "]" }
 	a.all(func(t *testing.T, c bodyCall) {
 		for _, b := range []struct {
@@ -75,7 +75,7 @@ const soonEnough = 250 * time.Millisecond
 
 // soon makes a call up to five times, and fails the test unless the fastest was
 // soon enough.
-func (a *attacked) soon(t *testing.T, c bodyCall, what, body string, more ...string) (got answer) {
+func (a *besieged) soon(t *testing.T, c bodyCall, what, body string, more ...string) (got answer) {
 	t.Helper()
 	best := time.Hour
 	for range 5 {
@@ -96,7 +96,7 @@ func (a *attacked) soon(t *testing.T, c bodyCall, what, body string, more ...str
 }
 
 // chunked makes a call with a body of unknown length.
-func (a *attacked) chunked(c bodyCall, body io.Reader) answer {
+func (a *besieged) chunked(c bodyCall, body io.Reader) answer {
 	a.t.Helper()
 	r, err := http.NewRequestWithContext(a.t.Context(), c.method, a.site+c.path, io.MultiReader(body))
 	if err != nil {
@@ -122,7 +122,7 @@ func (a *attacked) chunked(c bodyCall, body io.Reader) answer {
 // and is never taken for a whole one. All wait at once: for the ten seconds of
 // one.
 func TestB03SlowBodiesEndInTenSeconds(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	type slow struct {
 		name, method, path string
 		fields             []string
@@ -159,7 +159,7 @@ func TestB03SlowBodiesEndInTenSeconds(t *testing.T) {
 
 // trickle sends a body that never ends, a byte now and then, until it is
 // answered, and returns the status and the time.
-func (a *attacked) trickle(method, path string, fields []string) (status string, took time.Duration) {
+func (a *besieged) trickle(method, path string, fields []string) (status string, took time.Duration) {
 	started := time.Now()
 	c, err := net.Dial("tcp", a.host())
 	if err != nil {
@@ -198,7 +198,7 @@ func (a *attacked) trickle(method, path string, fields []string) (status string,
 
 // What expands, nests or repeats in XML is refused before it costs anything.
 func TestB08XMLBombsAreRefused(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	login := func(inner string) string {
 		return "<Request><UserLogin>ann</UserLogin><ApiKey>" + a.key + "</ApiKey>" + inner + "</Request>"
 	}
@@ -253,7 +253,7 @@ func TestB08XMLBombsAreRefused(t *testing.T) {
 
 // allocated returns the least that f allocates in three runs, since others
 // allocate too.
-func (a *attacked) allocated(f func()) uint64 {
+func (a *besieged) allocated(f func()) uint64 {
 	least := ^uint64(0)
 	for range 3 {
 		var before, after runtime.MemStats

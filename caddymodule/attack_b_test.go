@@ -22,9 +22,9 @@ import (
 
 // The tests named B… send attacks in bodies to every call that reads one.
 
-// everyDialect answers all six login APIs; crm_token says its failures by
+// sixDialects answers all six login APIs; crm_token says its failures by
 // status, so that one table holds for all.
-const everyDialect = `
+const sixDialects = `
 		login management /v1/auth
 		login timed_login /api/login
 		login entity_token /entities
@@ -44,8 +44,8 @@ const everyDialect = `
 // has as many addresses as it needs.
 const behindProxy = "admin off\n\tpersist_config off\n\tservers {\n\t\ttrusted_proxies static 127.0.0.1/32\n\t}"
 
-// attacked is a Caddy with every dialect, and ann in the tenant Acme.
-type attacked struct {
+// besieged is a Caddy with every dialect, and ann in the tenant Acme.
+type besieged struct {
 	*whole
 	account, tenant, key string
 	// machine and place are the ids and keys of ann's client and of the tenant.
@@ -56,9 +56,9 @@ type attacked struct {
 
 type credentialPair struct{ id, secret string }
 
-func startAttacked(t *testing.T) *attacked {
+func startBesieged(t *testing.T) *besieged {
 	t.Helper()
-	a := &attacked{whole: startSetting(t, setting{options: behindProxy, sites: guardedSite(everyDialect)})}
+	a := &besieged{whole: startSetting(t, setting{options: behindProxy, sites: guardedSite(sixDialects)})}
 	d := a.admin(gateway.DefaultRealm)
 	tenant, err := d.AddTenant(t.Context(), "Acme")
 	if err != nil {
@@ -78,7 +78,7 @@ func startAttacked(t *testing.T) *attacked {
 	return a
 }
 
-func (a *attacked) pair(n admin.NewKey) credentialPair {
+func (a *besieged) pair(n admin.NewKey) credentialPair {
 	a.t.Helper()
 	row, secret, err := a.admin(gateway.DefaultRealm).CreateKey(a.t.Context(), n)
 	if err != nil {
@@ -87,17 +87,17 @@ func (a *attacked) pair(n admin.NewKey) credentialPair {
 	return credentialPair{strconv.FormatInt(row.ID, 10), secret.Reveal()}
 }
 
-func (a *attacked) entityPath() string {
+func (a *besieged) entityPath() string {
 	return "/entities/" + a.tenant + "/users/" + a.account + "/authentication-token"
 }
 
-func (a *attacked) entityFields() []string {
+func (a *besieged) entityFields() []string {
 	return []string{"apikey: " + a.place.secret, "userid: " + annName, "token: " + a.user}
 }
 
 // elsewhere is the field of a client address that nobody used before: the
 // counter of failed logins of one address is not what most tests are about.
-func (a *attacked) elsewhere() string {
+func (a *besieged) elsewhere() string {
 	a.clients++
 	return fmt.Sprintf("X-Forwarded-For: 10.%d.%d.7", a.clients>>8, a.clients&0xff)
 }
@@ -121,7 +121,7 @@ type bodyCall struct {
 	lax bool
 }
 
-func (a *attacked) bodyCalls() []bodyCall {
+func (a *besieged) bodyCalls() []bodyCall {
 	soon := time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05.000Z")
 	return []bodyCall{
 		{
@@ -172,7 +172,7 @@ func (a *attacked) bodyCalls() []bodyCall {
 }
 
 // send makes a call with another body.
-func (a *attacked) send(c bodyCall, body string, more ...string) answer {
+func (a *besieged) send(c bodyCall, body string, more ...string) answer {
 	a.t.Helper()
 	fields := slices.Concat([]string{a.elsewhere()}, c.fields, more)
 	if !slices.ContainsFunc(more, func(f string) bool { return strings.HasPrefix(f, "Content-Type") }) {
@@ -199,7 +199,7 @@ func badBody(t *testing.T, what string, got answer, statuses ...int) {
 }
 
 // all runs f for every call, after its own body proved good.
-func (a *attacked) all(f func(t *testing.T, c bodyCall)) {
+func (a *besieged) all(f func(t *testing.T, c bodyCall)) {
 	a.t.Helper()
 	for _, c := range a.bodyCalls() {
 		a.run(c.name, func(t *testing.T) {
@@ -228,7 +228,7 @@ func corpusFolder(t *testing.T, name string) string {
 
 // A member twice is refused, in each way that it can be written twice.
 func TestB01AMemberTwiceIsRefused(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	a.all(func(t *testing.T, c bodyCall) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(c.body, `{"`), `"`)
 		escaped := fmt.Sprintf(`\u%04x%s`, name[0], name[1:])
@@ -279,7 +279,7 @@ func TestB01AMemberTwiceIsRefused(t *testing.T) {
 
 // What is not one JSON value, whole and alone, is refused.
 func TestB02WhatIsNoJSONIsRefused(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	a.all(func(t *testing.T, c bodyCall) {
 		for what, body := range map[string]string{
 			"trailing text":     c.body + "x",
@@ -326,7 +326,7 @@ func TestB02JSONTestSuiteIsRefused(t *testing.T) {
 	if err != nil || len(paths) < 180 {
 		t.Fatalf("only %d vectors found, %v", len(paths), err)
 	}
-	a := startAttacked(t)
+	a := startBesieged(t)
 	a.all(func(t *testing.T, c bodyCall) {
 		for _, path := range paths {
 			text, err := os.ReadFile(path)
@@ -348,7 +348,7 @@ func TestB02JSONTestSuiteIsRefused(t *testing.T) {
 
 // A member of another type is no member.
 func TestB06AMemberOfAnotherTypeIsRefused(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	a.all(func(t *testing.T, c bodyCall) {
 		var members map[string]any
 		if err := json.Unmarshal([]byte(c.body), &members); err != nil {

@@ -19,7 +19,7 @@ const formField = "Content-Type: application/x-www-form-urlencoded"
 
 // A life that no calendar holds is refused, and makes nothing live for ever.
 func TestB04LivesThatOverflowAreRefused(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	member := map[string]string{"entity_token change": "expiry", "login_token patch": "expiresAt"}
 	if got := a.post("/login-token", "", bearerOf(a.jwt)); got.status != http.StatusCreated { // there is one to change
 		t.Fatal(got)
@@ -55,7 +55,7 @@ func TestB04LivesThatOverflowAreRefused(t *testing.T) {
 // A body is read as what it is said to be, or not at all. What a browser sends
 // from a foreign page without asking (a form, plain text) changes nothing.
 func TestB11ABodyOfAnotherTypeIsRefused(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	a.all(func(t *testing.T, c bodyCall) {
 		for _, media := range []string{
 			"application/x-www-form-urlencoded", "text/plain", "text/plain; charset=utf-8", "multipart/form-data; boundary=x", "text/html", "application/octet-stream",
@@ -101,7 +101,7 @@ func TestB11ABodyOfAnotherTypeIsRefused(t *testing.T) {
 }
 
 // typeless sends a body without a content type.
-func (a *attacked) typeless(c bodyCall) answer {
+func (a *besieged) typeless(c bodyCall) answer {
 	a.t.Helper()
 	r, err := http.NewRequestWithContext(a.t.Context(), c.method, a.site+c.path, strings.NewReader(c.body))
 	if err != nil {
@@ -111,7 +111,7 @@ func (a *attacked) typeless(c bodyCall) answer {
 		name, value, _ := strings.Cut(f, ": ")
 		r.Header.Set(name, value)
 	}
-	res, err := a.whole.client.Do(r)
+	res, err := a.client.Do(r)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func (a *attacked) typeless(c bodyCall) answer {
 // Whatever a client accepts, the answer is in a known type that nobody sniffs
 // and no cache keeps; where it depends on Accept, it says so.
 func TestB13AcceptNeverChangesMoreThanTheType(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	a.all(func(t *testing.T, c bodyCall) {
 		for _, accept := range []string{"", "*/*", "application/json", "application/xml;q=0", "image/png", "nonsense", "text/html", "application/json;q=2", ",", "*/*;q=0", "application/xml;q=0.1, */*;q=0.2"} {
 			got := a.send(c, c.body, "Accept: "+accept)
@@ -161,7 +161,7 @@ func TestB13AcceptNeverChangesMoreThanTheType(t *testing.T) {
 
 // What a client sent comes back nowhere as markup or as a header.
 func TestB14WhatWasSentComesBackNowhereAsMarkup(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	const script, split = `<script>alert(1)</script>`, "x\r\nSet-Cookie: evil=1"
 	harmless := func(t *testing.T, what string, got answer) {
 		t.Helper()
@@ -231,7 +231,7 @@ func TestB14WhatWasSentComesBackNowhereAsMarkup(t *testing.T) {
 // The same credentials in another format are answered the same, and count with
 // each other.
 func TestB15EveryFormatIsAnsweredAndCountedAlike(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	d := a.admin(gateway.DefaultRealm)
 	forms := func(name, key string) []func() answer {
 		return []func() answer{

@@ -15,13 +15,13 @@ import (
 const xmlType = "Content-Type: application/xml"
 
 // xmlLogin is a login over XML with something behind its two fields.
-func (a *attacked) xmlLogin(inner string) string {
+func (a *besieged) xmlLogin(inner string) string {
 	return "<Request><UserLogin>ann</UserLogin><ApiKey>" + a.key + "</ApiKey>" + inner + "</Request>"
 }
 
 // badXML sends a body to all calls: the one that reads XML refuses it as such,
 // the others for its type, or as no JSON.
-func (a *attacked) badXML(t *testing.T, what, body string) {
+func (a *besieged) badXML(t *testing.T, what, body string) {
 	t.Helper()
 	got := a.post("/api/login", body, xmlType, a.elsewhere())
 	badBody(t, what, got, 400)
@@ -57,7 +57,7 @@ func watched(t *testing.T) (address string, connections *atomic.Int64) {
 
 // No document type, entity, inclusion or style sheet of XML is followed.
 func TestB07XMLThatReadsElsewhereIsRefused(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	address, connections := watched(t)
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, []byte(canaryInFile), 0o600); err != nil {
@@ -147,7 +147,7 @@ func aimed(list, address, file string) (payloads []string) {
 
 // What two parsers of XML would read in two ways is refused.
 func TestB09XMLThatReadsInTwoWaysIsRefused(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	const xsi = ` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"`
 	good := a.xmlLogin("")
 	rename := func(from, to string) string { return strings.Replace(good, from, to, 1) }
@@ -209,7 +209,7 @@ func TestB09XMLThatReadsInTwoWaysIsRefused(t *testing.T) {
 
 // A body in an encoding that somebody else may read otherwise is refused.
 func TestB10OtherEncodingsAreRefused(t *testing.T) {
-	a := startAttacked(t)
+	a := startBesieged(t)
 	a.all(func(t *testing.T, c bodyCall) {
 		for _, charset := range []string{
 			"utf-7", "utf-16", "utf-16le", "utf-32", "ibm037", "ebcdic-cp-us", "iso-8859-1", "windows-1252", "shift_jis", "x", `""`, `"utf-8,utf-7"`,
