@@ -214,12 +214,18 @@ func TestReadXMLRefusesBombsAtOnce(t *testing.T) {
 		"a quadratic blow-up":               `<!DOCTYPE x [<!ENTITY a "` + strings.Repeat("a", 50_000) + `">]><Request>` + strings.Repeat("&a;", 50_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			began, before := time.Now(), allocated()
+			before := allocated()
 			refused(t, body)
-			took, taken := time.Since(began), allocated()-before
+			taken := allocated() - before
 			// 20 ms is the aim; the bound leaves room for a slow machine and
 			// the race detector, and is still far from what a parser takes
-			// that reads to the end.
+			// that reads to the end. On a busy machine the quickest counts.
+			took := time.Hour
+			for range 5 {
+				began := time.Now()
+				refused(t, body)
+				took = min(took, time.Since(began))
+			}
 			if took > 200*time.Millisecond {
 				t.Errorf("took %v", took)
 			}
