@@ -54,24 +54,28 @@ func TestJ22KnownSecretsSignNothing(t *testing.T) {
 	w.passed(w.get("/x", bearerOf(f.text)))
 }
 
-// A key ring is the only secret that an operator can configure.
+// A key ring is the only secret that an operator can configure. Each line is
+// refused for what it is: a file that is no ring at all would prove nothing.
 func TestJ22AKnownSecretIsNoKeyOfTheRing(t *testing.T) {
 	w := startJose(t)
-	for name, secret := range map[string]string{
-		"an example of 32 bytes": "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY=", "a word": "secret", "nothing": "",
-		"zeros": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+	path := filepath.Join(w.dir, "weak.keys")
+	for name, c := range map[string]struct{ secret, why string }{
+		"a key of a public list": {"16f8c0ef4a5d391b26034086c628469d3f9f497f08163ab9b40137092f2909ef", "weak.keys:2: this key is on public lists"},
+		"one in capitals":        {"16F8C0EF4A5D391B26034086C628469D3F9F497F08163AB9B40137092F2909EF", "weak.keys:2: this key is on public lists"},
+		"zeros":                  {strings.Repeat("0", 64), "weak.keys:2: this key repeats itself"},
+		"a word":                 {"secret", "weak.keys:2: a key is 64 hex digits"},
+		"64 letters":             {strings.Repeat("secret, ", 8), "weak.keys:2: a key is 64 hex digits"},
+		"nothing":                {"", "at least one key"},
 	} {
 		w.run(name+" is refused", func(t *testing.T) {
-			path := filepath.Join(w.dir, "weak.keys")
-			first, _, _ := strings.Cut(string(token.NewRing()), "\n")
-			if err := os.WriteFile(path, []byte(first+"\n"+secret+"\n"), 0o600); err != nil {
+			if err := os.WriteFile(path, []byte("gatehouse-key-ring 1\n"+c.secret+"\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			err := caddy.Load(w.config(setting{gatehouse: "\n\t\tkey_ring " + path, sites: guardedSite(joseBlock)}), true)
-			if err == nil || !strings.Contains(err.Error(), "weak.keys") {
-				t.Fatalf("it was loaded: %v", err)
+			if err == nil || !strings.Contains(err.Error(), c.why) {
+				t.Fatalf("want %q: %v", c.why, err)
 			}
-			if len(secret) > 6 && strings.Contains(err.Error(), secret) {
+			if len(c.secret) > 6 && strings.Contains(err.Error(), c.secret) {
 				t.Error("the secret is quoted")
 			}
 		})

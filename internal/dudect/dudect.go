@@ -112,6 +112,9 @@ func (p Pair) Worst() float64 {
 	return worst
 }
 
+// Medians are the middle durations of the two classes, 0 for one without any.
+func (p Pair) Medians() (a, b time.Duration) { return median(p.A), median(p.B) }
+
 // String is the result as a test logs it.
 func (p Pair) String() string {
 	return fmt.Sprintf("t %.2f over all, %.2f at worst (a leak is above %.1f); medians %s and %s of %d and %d samples",
