@@ -79,9 +79,9 @@ func TestL02WhoIsKnownDoesNotShowInTheTime(t *testing.T) {
 	a := startPatient(t)
 	a.people(t, "")
 	for _, d := range a.doors() {
-		n := samples(t, 6)
+		n := samples(t, 3)
 		if !d.hashes {
-			n = samples(t, 200)
+			n = samples(t, 100)
 		}
 		known := a.attempt(d, always(annName), "wrong password")
 		a.run(d.name, func(t *testing.T) {

@@ -81,7 +81,9 @@ const secretsCaddyfile = `{
 	login management /v1/auth {
 		format {args[0]}
 	}
-	login timed_login /api/login
+	login timed_login /api/login {
+		ttl 1h
+	}
 	accept bearer
 	accept api_key
 	accept api_key X-Own-Key

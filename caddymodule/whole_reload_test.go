@@ -61,6 +61,7 @@ func TestG17AReloadUnderLoadAnswersNobodyWrongly(t *testing.T) {
 	locked := w.lockOut("bob")
 	kinds := []traffic{
 		{[]string{bearerOf(opaque)}, "/things", http.StatusOK},
+		{[]string{bearerOf(opaque), "Connection: close"}, "/things", http.StatusOK}, // whoever comes anew meets the new one first
 		{[]string{"x-api-key: " + key}, "/things", http.StatusOK},
 		{[]string{bearerOf(opaque + "x")}, "/things", http.StatusUnauthorized},
 		{[]string{"x-api-key: api_0123456789abcdefghijklmn"}, "/things", http.StatusUnauthorized},
