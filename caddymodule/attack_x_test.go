@@ -144,7 +144,7 @@ func (w *whole) flood(n int, bad func(i int) string) {
 
 // floodSize is what some seconds allow through HTTP; five times what a cache
 // holds goes through the resolver in package authn.
-const floodSize = 10_000
+const floodSize = 3_000
 
 func TestX07BadTokensDriveNoGoodOnesOut(t *testing.T) {
 	w := start(t, "accept bearer api_key")
