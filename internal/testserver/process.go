@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -69,8 +70,8 @@ func (p *process) Start() {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
-	// The server ends with the test even where the test is killed, and what it
-	// forks can be signalled with it.
+	// The server ends with the test even where the test is killed, and not by
+	// an interrupt that is meant for the test.
 	cmd.SysProcAttr.Pdeathsig, cmd.SysProcAttr.Setpgid = syscall.SIGKILL, true
 	if err := cmd.Start(); err != nil {
 		p.t.Fatalf("starting %s: %v", p.name, err)
@@ -116,35 +117,60 @@ func (p *process) end(how syscall.Signal) {
 	if p.cmd == nil {
 		p.t.Fatalf("%s is not running", p.name)
 	}
-	pid := p.cmd.Process.Pid
 	if how == syscall.SIGKILL {
-		pid = -pid
+		p.kill()
+		return
 	}
-	_ = syscall.Kill(pid, how)
+	_ = syscall.Kill(p.cmd.Process.Pid, how)
 	select {
 	case <-p.done:
+		p.cmd = nil
 	case <-time.After(stopPatience):
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-		<-p.done
+		p.kill()
 		p.t.Errorf("%s had to be killed:\n%s", p.name, p.output)
 	}
+}
+
+// kill ends the server with its descendants, paused or not, and returns when
+// all of them are gone: one that lives on holds the data of the next start.
+func (p *process) kill() {
+	family := freeze(p.cmd.Process.Pid)
+	for _, pid := range family {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	<-p.done
 	p.cmd = nil
+	deadline := time.After(stopPatience)
+	tick := time.NewTicker(probeInterval)
+	defer tick.Stop()
+	for slices.ContainsFunc(family, alive) {
+		select {
+		case <-deadline:
+			p.t.Errorf("some of %s outlived it", p.name)
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // Pause stops the server and what it forked where they are: connections stay
 // open and nothing is answered.
-func (p *process) Pause() { p.t.Helper(); p.signal(syscall.SIGSTOP) }
-
-// Resume ends a pause.
-func (p *process) Resume() { p.t.Helper(); p.signal(syscall.SIGCONT) }
-
-func (p *process) signal(s syscall.Signal) {
+func (p *process) Pause() {
 	p.t.Helper()
 	if p.cmd == nil {
 		p.t.Fatalf("%s is not running", p.name)
 	}
-	if err := syscall.Kill(-p.cmd.Process.Pid, s); err != nil {
-		p.t.Fatalf("%v to %s: %v", s, p.name, err)
+	freeze(p.cmd.Process.Pid)
+}
+
+// Resume ends a pause.
+func (p *process) Resume() {
+	p.t.Helper()
+	if p.cmd == nil {
+		p.t.Fatalf("%s is not running", p.name)
+	}
+	for _, pid := range descent(p.cmd.Process.Pid) {
+		_ = syscall.Kill(pid, syscall.SIGCONT)
 	}
 }
 
@@ -159,9 +185,7 @@ func (p *process) close() {
 	if p.cmd == nil {
 		return
 	}
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	<-p.done
-	p.cmd = nil
+	p.kill()
 }
 
 // find returns the path of a program, looked for on the path and then in
