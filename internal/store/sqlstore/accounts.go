@@ -20,6 +20,9 @@ const (
 	updateAccount     = `UPDATE accounts SET (` + accountColumns + `) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		WHERE realm = ? AND id = ? AND version = ?`
 	countAccount = `SELECT COUNT(*) FROM accounts WHERE realm = ? AND id = ?`
+	// lockAccount is followed by how: an account that is deleted waits for
+	// what refers to it, and the other way round.
+	lockAccount  = `SELECT 1 FROM accounts WHERE realm = ? AND id = ? `
 	listAccounts = selectAccount + `WHERE realm = ? ORDER BY username_key LIMIT ? OFFSET ?`
 
 	stampAccount stampQuery = `UPDATE accounts SET last_login = ? WHERE realm = ? AND id = ? AND last_login < ?`
@@ -99,8 +102,13 @@ func (d *database) TouchAccount(ctx context.Context, realm, id string, at store.
 // DeleteAccount implements [store.Accounts].
 func (d *database) DeleteAccount(ctx context.Context, realm, id string) error {
 	return d.writeWhole(ctx, "delete_account", func(t *tx) error {
+		if err := t.lock(lockAccount+`FOR UPDATE`, realm, id); err != nil {
+			return err
+		}
+		if _, err := t.removeBy(`DELETE FROM sessions WHERE realm = ? AND subject <> '' AND subject = ?`, realm, id); err != nil {
+			return err
+		}
 		err := t.run([]string{
-			`DELETE FROM sessions WHERE realm = ? AND subject <> '' AND subject = ?`,
 			`DELETE FROM memberships WHERE realm = ? AND account = ?`,
 			`DELETE FROM accounts WHERE realm = ? AND id = ?`,
 		}, realm, id)

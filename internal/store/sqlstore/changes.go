@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
@@ -25,26 +24,13 @@ func (d *database) Since(ctx context.Context, after int64, limit int) ([]store.C
 // Wait implements [store.Changes]. It is not observed: how long it takes says
 // nothing of the store.
 func (d *database) Wait(ctx context.Context, after int64) error {
-	pulse := time.NewTimer(heartbeat)
-	defer pulse.Stop()
-	// Asked before the first look, so that nothing falls in between.
-	news := d.feed.next()
-	seen, err := d.feed.version(ctx)
-	for more := true; err == nil && more; {
-		latest, e := d.Latest(ctx)
-		if e != nil || latest > after {
-			return e
-		}
-		more, err = d.feed.wait(ctx, news, &seen, pulse.C)
-		news = d.feed.next()
-	}
-	return d.flavour.failure(err)
+	return d.flavour.failure(d.engine.wait(ctx, after))
 }
 
-// Subscribe implements [store.Changes]. fn runs on the committer: it must not
-// write to this store, nor wait for one who does.
+// Subscribe implements [store.Changes]. fn runs where the commit was made: it
+// must not write to this store, nor wait for one who does.
 func (d *database) Subscribe(fn func([]store.Change)) (cancel func()) {
-	return d.feed.subscribe(fn)
+	return d.engine.subscribe(fn)
 }
 
 // Record implements [store.Changes]. The sequence and the instant are the
@@ -59,11 +45,17 @@ func (d *database) TrimChanges(ctx context.Context, before store.Time, limit int
 		return 0, err
 	}
 	return result(ctx, d, "trim_changes", func(t *tx) (int, error) {
+		if err := t.lock(noteTrimmed); err != nil {
+			return 0, err
+		}
 		n, err := t.exec(`DELETE FROM changes WHERE seq IN
 			(SELECT seq FROM changes WHERE at < ? ORDER BY at, seq LIMIT ?)`, millis(before), limit)
 		return int(n), err
 	})
 }
+
+// noteTrimmed keeps the newest sequence beyond its row. SQLite does so itself.
+const noteTrimmed = `UPDATE changes_trimmed SET seq = GREATEST(seq, (SELECT MAX(seq) FROM changes))`
 
 func readChange(r scanner) (c store.Change, err error) {
 	err = r.Scan(&c.Seq, &c.Realm, (*string)(&c.Kind), &c.ID, (*timeColumn)(&c.At))

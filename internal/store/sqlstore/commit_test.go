@@ -53,9 +53,9 @@ func hold(t *testing.T, d *database) (release func()) {
 // queued blocks until n writes wait.
 func queued(d *database, n int) {
 	for {
-		d.committer.mu.Lock()
-		waiting := len(d.committer.waiting)
-		d.committer.mu.Unlock()
+		committerOf(d).mu.Lock()
+		waiting := len(committerOf(d).waiting)
+		committerOf(d).mu.Unlock()
 		if waiting == n {
 			return
 		}
@@ -193,7 +193,7 @@ func TestClosingFinishesWhatIsUnderWay(t *testing.T) {
 	queued(d, len(rows))
 	closed := make(chan error, 1)
 	go func() { closed <- d.shut() }()
-	for !d.committer.over() {
+	for !committerOf(d).over() {
 		runtime.Gosched()
 	}
 	wantCode(t, d.InsertSession(t.Context(), testSession(99)), auth.Unavailable)
@@ -243,8 +243,8 @@ func TestEveryCommitIsSynced(t *testing.T) {
 	d := openTemp(t, Options{})
 	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1"} {
 		var got string
-		err := d.committer.submit(t.Context(), func(tx *tx) error {
-			return tx.writer.conn.QueryRowContext(tx.ctx, "PRAGMA "+pragma).Scan(&got)
+		err := committerOf(d).submit(t.Context(), func(tx *tx) error {
+			return tx.link.(*writer).conn.QueryRowContext(tx.ctx, "PRAGMA "+pragma).Scan(&got)
 		})
 		if err != nil || got != want {
 			t.Errorf("%s is %q, want %q (%v)", pragma, got, want, err)
@@ -417,7 +417,7 @@ func TestStampsRideOnLaterCommits(t *testing.T) {
 			t.Fatalf("1000 stamps of one row took %d commits, want 1", n)
 		}
 		var written int64
-		if err := d.readers.QueryRow(`SELECT last_login FROM accounts`).Scan(&written); err != nil || written != millis(last) {
+		if err := fileOf(d).pools.readers.QueryRow(`SELECT last_login FROM accounts`).Scan(&written); err != nil || written != millis(last) {
 			t.Fatalf("got %d written, %v, want %d", written, err, millis(last))
 		}
 	})

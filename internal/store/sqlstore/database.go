@@ -1,9 +1,7 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
-	"database/sql"
 	"sync"
 	"time"
 
@@ -26,7 +24,18 @@ type Options struct {
 	// requests waits less: a second write may wait for the first to give up,
 	// and for as long again.
 	LockWait time.Duration
+	// Wait is how long a call waits for a PostgreSQL that does not answer
+	// before it is [auth.Unavailable]; one that writes may wait three times as
+	// long. 0 is 300 ms.
+	Wait time.Duration
+	// MaxConns is how many connections to PostgreSQL are open at most, beside
+	// the one that listens for changes; 0 is what the DSN says by
+	// pool_max_conns, else 16. Half of them read, half of them write.
+	MaxConns int
 }
+
+// defaultWait lets a request that waits for one look-up be answered in time.
+const defaultWait = 300 * time.Millisecond
 
 // defaultLockWait is also how long opening waits, whatever the options.
 const defaultLockWait = 5 * time.Second
@@ -41,45 +50,49 @@ func (o Options) withDefaults() Options {
 	if o.LockWait == 0 {
 		o.LockWait = defaultLockWait
 	}
+	if o.Wait == 0 {
+		o.Wait = defaultWait
+	}
 	return o
 }
 
-// database implements every interface of package store.
+// database implements every interface of package store over an engine.
 type database struct {
-	flavour    *flavour
-	now        func() time.Time
-	observe    func(op string, took time.Duration, err error)
-	readers    *sql.DB
-	reading    chan struct{} // one token for each read under way
-	statements *statements
-	committer  *committer
-	touched    *touches
-	feed       *feed
-	place      *presence
-	shut       func() error
+	flavour *flavour
+	engine  engine
+	now     func() time.Time
+	observe func(op string, took time.Duration, err error)
+	touched *touches
+	shut    func() error
 }
 
-// pools are the connections of a database: those that read, with how many may
-// do so at once, and the one that writes; and where they lead to.
-type pools struct {
-	readers, writer *sql.DB
-	reads           int
-	place           *presence
+// engine is how statements reach the database and its changes come back.
+type engine interface {
+	// submit carries out a write and returns when it is durable.
+	submit(ctx context.Context, do func(*tx) error) error
+	// insert is submit for one session: a burst of them shares one commit.
+	insert(ctx context.Context, r sessionRow) error
+	// first hands over the one row that a query yields, [sql.ErrNoRows]
+	// without one, and each all of them.
+	first(ctx context.Context, query string, args []any, row func(scanner) error) error
+	each(ctx context.Context, query string, args []any, row func(scanner) error) error
+	// search counts what f selects and hands over the rows of a page, both of
+	// one instant.
+	search(ctx context.Context, f *found, page store.Page, row func(scanner) error) error
+	// wait and subscribe are those of [store.Changes].
+	wait(ctx context.Context, after int64) error
+	subscribe(fn func([]store.Change)) (cancel func())
+	// poke says that stamps wait to be written; over that nothing is any more.
+	poke()
+	over() bool
+	// close finishes the writes under way and lets go of the connections.
+	close() error
 }
 
-// newDatabase returns a store over a schema that is up to date.
-func newDatabase(f *flavour, p pools, o Options) *database {
-	d := &database{
-		flavour: f, now: o.Now, observe: o.Observe,
-		readers: p.readers, reading: make(chan struct{}, p.reads), statements: newStatements(p.readers, f.rebind),
-		touched: newTouches(), feed: newFeed(f, p.readers, p.place), place: p.place,
-	}
-	d.committer = &committer{
-		writer: &writer{flavour: f, pool: p.writer, lockWait: o.LockWait},
-		place:  p.place, touched: d.touched, now: o.Now, observe: o.Observe, publish: d.feed.publish,
-	}
-	d.committer.start()
-	d.shut = sync.OnceValue(func() error { return d.close(p) })
+// newDatabase returns a store over an engine.
+func newDatabase(f *flavour, e engine, touched *touches, o Options) *database {
+	d := &database{flavour: f, engine: e, now: o.Now, observe: o.Observe, touched: touched}
+	d.shut = sync.OnceValue(func() error { return f.failure(e.close()) })
 	return d
 }
 
@@ -91,24 +104,10 @@ func (d *database) store() store.Store {
 	}
 }
 
-// close finishes the writes under way and lets go of the connections, the
-// writing one last: it moves the log into the file.
-func (d *database) close(p pools) error {
-	d.committer.close()
-	d.feed.close()
-	d.statements.close()
-	err := p.readers.Close()
-	d.committer.writer.close()
-	if e := p.writer.Close(); err == nil {
-		err = e
-	}
-	return d.flavour.failure(err)
-}
-
 // write has a call's statement carried out and returns when it is durable.
 func (d *database) write(ctx context.Context, op string, do func(*tx) error) (err error) {
 	defer d.observed(op, d.now(), &err)
-	return d.flavour.failure(d.committer.submit(ctx, do))
+	return d.flavour.failure(d.engine.submit(ctx, do))
 }
 
 // writeWhole is write for several statements: all of them or none.
@@ -139,37 +138,14 @@ func (d *database) observed(op string, start time.Time, err *error) {
 // scanner is one row of an answer.
 type scanner interface{ Scan(to ...any) error }
 
-// begin waits for its turn to read; end follows without an error.
-func (d *database) begin(ctx context.Context) error {
-	if err := cmp.Or(ctx.Err(), d.place.check()); err != nil {
-		return err
-	}
-	select {
-	case d.reading <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (d *database) end() { <-d.reading }
-
 // one returns the row that a query yields, [auth.NotFound] without one.
-func one[T any](ctx context.Context, d *database, op string, read func(scanner) (T, error), query string, args ...any) (_ T, err error) {
+func one[T any](ctx context.Context, d *database, op string, read func(scanner) (T, error), query string, args ...any) (v T, err error) {
 	defer d.observed(op, d.now(), &err)
 	var none T
-	if err := d.begin(ctx); err != nil {
-		return none, unavailable(err)
-	}
-	defer d.end()
-	if d.flavour.local {
-		ctx = context.WithoutCancel(ctx)
-	}
-	st, err := d.statements.of(ctx, query)
-	if err != nil {
-		return none, d.flavour.failure(err)
-	}
-	v, err := read(st.QueryRowContext(ctx, args...))
+	err = d.engine.first(ctx, query, args, func(r scanner) (err error) {
+		v, err = read(r)
+		return err
+	})
 	if err != nil {
 		return none, d.flavour.failure(err)
 	}
@@ -177,35 +153,17 @@ func one[T any](ctx context.Context, d *database, op string, read func(scanner) 
 }
 
 // many returns the rows that a query yields.
-func many[T any](ctx context.Context, d *database, op string, read func(scanner) (T, error), query string, args ...any) (_ []T, err error) {
+func many[T any](ctx context.Context, d *database, op string, read func(scanner) (T, error), query string, args ...any) (list []T, err error) {
 	defer d.observed(op, d.now(), &err)
-	if err := d.begin(ctx); err != nil {
-		return nil, unavailable(err)
-	}
-	defer d.end()
-	st, err := d.statements.of(ctx, query)
-	if err != nil {
-		return nil, d.flavour.failure(err)
-	}
-	rows, err := st.QueryContext(ctx, args...)
-	if err != nil {
-		return nil, d.flavour.failure(err)
-	}
-	list, err := collect(rows, read)
-	return list, d.flavour.failure(err)
-}
-
-// collect reads all rows and closes them.
-func collect[T any](rows *sql.Rows, read func(scanner) (T, error)) (list []T, err error) {
-	defer func() { _ = rows.Close() }() // Err has said what there is
-	for rows.Next() {
-		v, err := read(rows)
-		if err != nil {
-			return nil, err
-		}
+	err = d.engine.each(ctx, query, args, func(r scanner) error {
+		v, err := read(r)
 		list = append(list, v)
+		return err
+	})
+	if err != nil {
+		return nil, d.flavour.failure(err)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // step refuses a bound that is none.

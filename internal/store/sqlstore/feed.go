@@ -19,7 +19,6 @@ const (
 
 // feed hands out the changes of this process and notices those of others.
 type feed struct {
-	flavour *flavour
 	readers *sql.DB
 	place   *presence
 	ended   chan struct{}
@@ -34,8 +33,8 @@ type feed struct {
 	conn *sql.Conn
 }
 
-func newFeed(f *flavour, readers *sql.DB, place *presence) *feed {
-	return &feed{flavour: f, readers: readers, place: place, ended: make(chan struct{}), news: make(chan struct{})}
+func newFeed(readers *sql.DB, place *presence) *feed {
+	return &feed{readers: readers, place: place, ended: make(chan struct{}), news: make(chan struct{})}
 }
 
 // publish hands changes to the subscribers and wakes those who wait. Only the
@@ -89,7 +88,7 @@ func (f *feed) version(ctx context.Context) (n int64, err error) {
 			return 0, err
 		}
 	}
-	if err := f.conn.QueryRowContext(ctx, f.flavour.version).Scan(&n); err != nil {
+	if err := f.conn.QueryRowContext(ctx, dataVersion).Scan(&n); err != nil {
 		f.drop()
 		return 0, err
 	}
@@ -120,6 +119,24 @@ func (f *feed) wait(ctx context.Context, news <-chan struct{}, seen *int64, puls
 			return true, err
 		}
 	}
+}
+
+// await blocks until there may be a change after a sequence, or the heartbeat.
+func (f *feed) await(ctx context.Context, after int64, latest func(context.Context) (int64, error)) error {
+	pulse := time.NewTimer(heartbeat)
+	defer pulse.Stop()
+	// Asked before the first look, so that nothing falls in between.
+	news := f.next()
+	seen, err := f.version(ctx)
+	for more := true; err == nil && more; {
+		n, e := latest(ctx)
+		if e != nil || n > after {
+			return e
+		}
+		more, err = f.wait(ctx, news, &seen, pulse.C)
+		news = f.next()
+	}
+	return err
 }
 
 func (f *feed) over() bool {

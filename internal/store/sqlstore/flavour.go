@@ -2,7 +2,8 @@ package sqlstore
 
 import (
 	"io/fs"
-	"time"
+	"strconv"
+	"strings"
 )
 
 // flavour is what differs from one SQL variant to the next. Queries are
@@ -10,24 +11,20 @@ import (
 type flavour struct {
 	// migrations holds the numbered files, e.g. 0001_initial.sql.
 	migrations fs.FS
-	// begin starts a transaction that holds the right to write, so that it
-	// cannot lose against another halfway.
+	// begin starts a transaction that holds the right to change the schema,
+	// so that of several processes one does the work.
 	begin string
-	// patience is the statement that bounds how long the connection waits for
-	// a lock.
-	patience func(time.Duration) string
+	// alone says that a transaction that writes is the only one that does.
+	// Elsewhere it locks what it looked at before it relies on it.
+	alone bool
 	// rebind replaces each ? by what the variant calls a placeholder.
 	rebind func(query string) string
 	// foreign counts the tables of a schema that is not ours.
 	foreign string
 	// sequence is the query for the newest sequence ever given to a change.
 	sequence string
-	// version is the query for a number that is another once a different
-	// connection has committed, asked on one connection all the time.
-	version string
-	// local says that a look-up waits for nothing but the disk, so that to
-	// watch its context would cost more than it gives.
-	local bool
+	// sweep removes at most a number of sessions whose Keep has passed.
+	sweep string
 	// classify says what an error of the driver means.
 	classify func(error) fault
 }
@@ -51,3 +48,17 @@ const (
 
 // asIs is the rebind of a variant whose placeholder is ? already.
 func asIs(query string) string { return query }
+
+// numbered is the rebind of one that counts them: $1, $2 and so on.
+func numbered(query string) string {
+	var b strings.Builder
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(query, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("$" + strconv.Itoa(n))
+		query = after
+	}
+}

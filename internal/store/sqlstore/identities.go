@@ -21,13 +21,17 @@ const (
 )
 
 // InsertIdentity implements [store.Identities]. The transaction holds the
-// right to write before it looks, so that two processes cannot both find none.
+// right to write, or the account, before it looks, so that two processes cannot
+// both find none.
 func (d *database) InsertIdentity(ctx context.Context, i store.Identity, unlessAny bool) error {
 	if err := i.Check(); err != nil {
 		return err
 	}
 	return d.write(ctx, "insert_identity", func(t *tx) error {
 		if unlessAny {
+			if err := t.lock(lockAccount+`FOR NO KEY UPDATE`, i.Realm, i.Account); err != nil {
+				return err
+			}
 			if n, err := t.number(countIdentitiesOf, i.Realm, i.Account); err != nil || n > 0 {
 				return taken(err)
 			}

@@ -44,11 +44,17 @@ func (d *database) InsertKey(ctx context.Context, k store.Key) (int64, error) {
 // owned fails unless the account and the tenant are there, or not named.
 func (t *tx) owned(realm, account, tenant string) error {
 	if account != "" {
+		if err := t.lock(lockAccount+`FOR KEY SHARE`, realm, account); err != nil {
+			return err
+		}
 		if n, err := t.number(countAccount, realm, account); err != nil || n == 0 {
 			return missing(err)
 		}
 	}
 	if tenant != "" {
+		if err := t.lock(lockTenant+`FOR KEY SHARE`, realm, tenant); err != nil {
+			return err
+		}
 		if n, err := t.number(countTenant, realm, tenant); err != nil || n == 0 {
 			return missing(err)
 		}
@@ -123,12 +129,12 @@ func (d *database) ListKeys(ctx context.Context, realm string, f store.KeyFilter
 // were obtained with them. Each is a change of its own: such a session may be
 // another subject's.
 func (t *tx) deleteKeys(realm, where, value string) error {
-	ids, err := t.texts(`SELECT id FROM keys WHERE realm = ? AND `+where+` ORDER BY id`, realm, value)
+	ids, err := t.texts(`SELECT CAST(id AS TEXT) FROM keys WHERE realm = ? AND `+where+` ORDER BY keys.id`, realm, value)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if _, err := t.exec(deleteKeySessions, realm, id); err != nil {
+		if _, err := t.removeBy(deleteKeySessions, realm, id); err != nil {
 			return err
 		}
 		if _, err := t.exec(deleteKey, realm, id); err != nil {

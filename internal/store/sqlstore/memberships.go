@@ -33,10 +33,11 @@ func (d *database) PutMembership(ctx context.Context, m store.Membership) error 
 // DeleteMembership implements [store.Memberships].
 func (d *database) DeleteMembership(ctx context.Context, realm, account, tenant string) error {
 	return d.writeWhole(ctx, "delete_membership", func(t *tx) error {
-		for _, query := range []string{deleteMembership, deleteTheirs} {
-			if _, err := t.exec(query, realm, account, tenant); err != nil {
-				return err
-			}
+		if _, err := t.exec(deleteMembership, realm, account, tenant); err != nil {
+			return err
+		}
+		if _, err := t.removeBy(deleteTheirs, realm, account, tenant); err != nil {
+			return err
 		}
 		return t.record(realm, store.SubjectChanged, account)
 	})

@@ -34,6 +34,11 @@ func openAt(t *testing.T, path string, o Options, pragmas ...string) *database {
 	return d
 }
 
+// fileOf and committerOf are what is below a store in a file.
+func fileOf(d *database) *file { return d.engine.(*file) }
+
+func committerOf(d *database) *committer { return fileOf(d).committer }
+
 func openTemp(t *testing.T, o Options, pragmas ...string) *database {
 	t.Helper()
 	return openAt(t, filepath.Join(t.TempDir(), "gatehouse.db"), o, pragmas...)
@@ -294,7 +299,7 @@ func openAtOnce(t *testing.T) {
 		has(t, d, i)
 	}
 	var applied int
-	if err := d.readers.QueryRow(`SELECT COUNT(*) FROM schema_migrations`).Scan(&applied); err != nil || applied != len(steps(t)) {
+	if err := fileOf(d).pools.readers.QueryRow(`SELECT COUNT(*) FROM schema_migrations`).Scan(&applied); err != nil || applied != len(steps(t)) {
 		t.Fatalf("got %d migrations, %v", applied, err)
 	}
 }

@@ -39,7 +39,7 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 		sessionByID:                             "sessions_id",
 		sessionBySlot:                           "sessions_slot",
 		updateSession:                           "sessions_id",
-		sweepSessions:                           "sessions_keep",
+		sqliteFlavour().sweep:                   "sessions_keep",
 		clearSlot:                               "sessions_slot",
 		match(store.SessionMatch{ID: "x"}):      "sessions_id",
 		match(store.SessionMatch{Subject: "x"}): "sessions_subject",
@@ -60,7 +60,7 @@ func TestLookUpsUseAnIndex(t *testing.T) {
 		identifierByCode:     "identifiers_code",
 		identifiersOf:        "identifiers_account",
 		deleteKeySessions:    "sessions_key",
-		`DELETE FROM sessions WHERE realm = ? AND tenant <> '' AND tenant = ? AND unit = ?`: "sessions_tenant",
+		deleteUnitSessions:   "sessions_tenant",
 	} {
 		plan := explainPlan(t, d, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN") {
@@ -164,14 +164,17 @@ func TestASearchReadsItsPageOnly(t *testing.T) {
 func explainPlan(t *testing.T, d *database, query string) string {
 	t.Helper()
 	args := make([]any, strings.Count(query, "?"))
-	rows, err := d.readers.Query("EXPLAIN QUERY PLAN "+query, args...)
+	rows, err := fileOf(d).pools.readers.Query("EXPLAIN QUERY PLAN "+query, args...)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
-	steps, err := collect(rows, func(r scanner) (detail string, err error) {
+	var steps []string
+	err = eachRow(rows, func(r scanner) error {
 		var skip any
-		err = r.Scan(&skip, &skip, &skip, &detail)
-		return detail, err
+		var detail string
+		err := r.Scan(&skip, &skip, &skip, &detail)
+		steps = append(steps, detail)
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -28,19 +28,21 @@ func (d *database) RevokeSessions(ctx context.Context, realm string, m store.Ses
 func (t *tx) revokeSessions(realm string, m store.SessionMatch, where string, values []any) (int, error) {
 	remove := `DELETE FROM sessions WHERE ` + where + ` AND keep > ?`
 	if m.Subject != "" || m.KeyID != 0 {
-		n, err := t.exec(remove, values...)
+		n, err := t.removeBy(remove, values...)
 		if err != nil {
 			return 0, err
 		}
-		return int(n), t.recordOwner(realm, m)
+		return n, t.recordOwner(realm, m)
 	}
-	ids, err := t.texts(remove+` RETURNING id`, values...)
-	for _, id := range ids {
-		if err == nil {
-			err = t.record(realm, store.SessionChanged, id)
+	return t.remove(func() (int, error) {
+		ids, err := t.texts(remove+` RETURNING id`, values...)
+		for _, id := range ids {
+			if err == nil {
+				err = t.record(realm, store.SessionChanged, id)
+			}
 		}
-	}
-	return len(ids), err
+		return len(ids), err
+	})
 }
 
 // recordOwner records a change of the subject or the key, even where it had no

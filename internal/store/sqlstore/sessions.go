@@ -8,8 +8,10 @@ import (
 )
 
 const (
+	// A row that is in the way is no error: where an error ends the
+	// transaction, the others in it would end too.
 	insertSession = `INSERT INTO sessions (` + sessionColumns + `)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 	selectSession = `SELECT ` + sessionColumns + ` FROM sessions WHERE realm = ? AND keep > ? AND `
 
 	sessionByDigest = selectSession + `digest = ?`
@@ -28,17 +30,18 @@ const (
 	stampSession stampQuery = `UPDATE sessions SET updated = ? WHERE realm = ? AND id = ? AND updated < ?`
 
 	countSession = `SELECT COUNT(*) FROM sessions WHERE realm = ? AND id = ? AND keep > ?`
-
-	// By keep, the oldest first: many sweeps meet no row twice.
-	sweepSessions = `DELETE FROM sessions WHERE row_id IN
-		(SELECT row_id FROM sessions WHERE keep <= ? ORDER BY keep LIMIT ?)`
 )
 
 // InsertSession implements [store.Sessions].
-func (d *database) InsertSession(ctx context.Context, rows ...store.Session) error {
+func (d *database) InsertSession(ctx context.Context, rows ...store.Session) (err error) {
 	encoded, err := encodeSessions(rows)
 	if err != nil {
 		return err
+	}
+	if len(encoded) == 1 {
+		defer d.observed("insert_session", d.now(), &err)
+		err = d.engine.insert(ctx, encoded[0])
+		return d.flavour.failure(err)
 	}
 	return d.write(ctx, "insert_session", func(t *tx) error { return t.insertSessions(encoded) })
 }
@@ -62,15 +65,18 @@ func (t *tx) insertSessions(rows []sessionRow) error {
 // insertSession adds a row. Only when something is in its way is looked
 // whether that still counts.
 func (t *tx) insertSession(r sessionRow) error {
-	_, err := t.exec(insertSession, r.values...)
-	if err == nil || t.writer.flavour.classify(err) != faultConflict {
+	n, err := t.exec(insertSession, r.values...)
+	if err != nil || n > 0 {
 		return err
 	}
 	return t.whole(func() error {
 		if err := t.clearWay(r, ""); err != nil {
 			return err
 		}
-		_, err := t.exec(insertSession, r.values...)
+		n, err := t.exec(insertSession, r.values...)
+		if err == nil && n == 0 {
+			return conflict()
+		}
 		return err
 	})
 }
@@ -156,8 +162,8 @@ func (t *tx) replaceSession(r sessionRow, version int64) error {
 		}
 		return err
 	}
-	err := update()
-	if err == nil || t.writer.flavour.classify(err) != faultConflict {
+	err := t.attempt(update)
+	if err == nil || t.flavour.classify(err) != faultConflict {
 		return err
 	}
 	if err := t.clearWay(r, r.id); err != nil {
@@ -166,13 +172,13 @@ func (t *tx) replaceSession(r sessionRow, version int64) error {
 	return update()
 }
 
-// SweepSessions implements [store.Sessions].
+// SweepSessions implements [store.Sessions], by keep, the oldest first: many sweeps meet no row twice.
 func (d *database) SweepSessions(ctx context.Context, limit int) (int, error) {
 	if err := step(limit); err != nil {
 		return 0, err
 	}
 	return result(ctx, d, "sweep_sessions", func(t *tx) (int, error) {
-		n, err := t.exec(sweepSessions, millis(t.now), limit)
+		n, err := t.exec(d.flavour.sweep, millis(t.now), limit)
 		return int(n), err
 	})
 }

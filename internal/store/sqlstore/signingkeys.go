@@ -19,6 +19,10 @@ const (
 	selectSigningKeys = `SELECT id, ` + signingKeyColumns + ` FROM signing_keys ORDER BY created, id`
 )
 
+// lockSigning lets one transaction at a time decide which key signs: there is no
+// row that all of them would meet at.
+const lockSigning = `SELECT pg_advisory_xact_lock(1197433443, 2)`
+
 // InsertSigningKey implements [store.SigningKeys]. The transaction holds the
 // right to write before it looks, so that two processes cannot both find none.
 func (d *database) InsertSigningKey(ctx context.Context, k store.SigningKey, unlessActive bool) error {
@@ -27,6 +31,9 @@ func (d *database) InsertSigningKey(ctx context.Context, k store.SigningKey, unl
 	}
 	values := append([]any{k.ID}, encodeSigningKey(k)...)
 	return d.write(ctx, "insert_signing_key", func(t *tx) error {
+		if err := t.lock(lockSigning); err != nil {
+			return err
+		}
 		if unlessActive {
 			if n, err := t.number(countActive, k.Use, noTime); err != nil || n > 0 {
 				return taken(err)
@@ -74,6 +81,9 @@ func (d *database) RotateSigningKey(ctx context.Context, id string, next store.S
 	values := append([]any{next.ID}, encodeSigningKey(next)...)
 	at, end := millis(next.Created), millis(next.Created.Add(beyond))
 	return d.write(ctx, "rotate_signing_key", func(t *tx) error {
+		if err := t.lock(lockSigning); err != nil {
+			return err
+		}
 		n, err := t.number(countThisActive, next.Use, noTime, id)
 		if err != nil || n == 0 {
 			return taken(err)

@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
-	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -41,6 +40,15 @@ var (
 	readerPragmas = []string{"busy_timeout(1000)", "query_only(1)", "cache_size(-4096)"}
 )
 
+const (
+	// beginImmediate holds the right to write at once, so that a transaction
+	// cannot lose against another halfway.
+	beginImmediate = "BEGIN IMMEDIATE"
+	// dataVersion is a number that is another once a different connection has
+	// committed, asked on one connection all the time.
+	dataVersion = `PRAGMA data_version`
+)
+
 // sqliteFlavour returns what is particular to SQLite.
 func sqliteFlavour() *flavour {
 	files, err := fs.Sub(sqliteFiles, "migrations/sqlite")
@@ -49,16 +57,14 @@ func sqliteFlavour() *flavour {
 	}
 	return &flavour{
 		migrations: files,
-		begin:      "BEGIN IMMEDIATE",
-		patience: func(d time.Duration) string {
-			return "PRAGMA busy_timeout = " + strconv.FormatInt(d.Milliseconds(), 10)
-		},
-		rebind: asIs,
-		local:  true,
+		begin:      beginImmediate,
+		alone:      true,
+		rebind:     asIs,
 		foreign: `SELECT COUNT(*) FROM sqlite_master
 			WHERE NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations')`,
 		sequence: `SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'changes'`,
-		version:  `PRAGMA data_version`,
+		sweep: `DELETE FROM sessions WHERE row_id IN
+			(SELECT row_id FROM sessions WHERE keep <= ? ORDER BY keep LIMIT ?)`,
 		classify: classifySQLite,
 	}
 }
@@ -96,7 +102,7 @@ func openSQLite(ctx context.Context, path string, f *flavour, o Options, extra .
 	if err != nil {
 		return nil, explain(path, errors.Join(err, p.readers.Close(), p.writer.Close()))
 	}
-	return newDatabase(f, p, o), nil
+	return newFile(f, p, o), nil
 }
 
 // openPools returns the connections to a file; none is open yet.

@@ -51,6 +51,30 @@ func (s *statements) prepare(ctx context.Context, query string) (*sql.Stmt, erro
 	return st, nil
 }
 
+// each hands over the rows that a query yields.
+func (s *statements) each(ctx context.Context, query string, args []any, row func(scanner) error) error {
+	st, err := s.of(ctx, query)
+	if err != nil {
+		return err
+	}
+	rows, err := st.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, row)
+}
+
+// eachRow hands over rows and closes them.
+func eachRow(rows *sql.Rows, row func(scanner) error) error {
+	defer func() { _ = rows.Close() }() // Err has said what there is
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // close lets go of all statements. Their connections are closed afterwards,
 // which reports what matters.
 func (s *statements) close() {

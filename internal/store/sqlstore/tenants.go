@@ -12,6 +12,7 @@ const (
 	selectTenant     = `SELECT realm, id, name, created FROM tenants `
 	tenantByName     = selectTenant + `WHERE realm = ? AND id = (SELECT tenant FROM tenant_names WHERE realm = ? AND name = ?)`
 	countTenant      = `SELECT COUNT(*) FROM tenants WHERE realm = ? AND id = ?`
+	lockTenant       = `SELECT 1 FROM tenants WHERE realm = ? AND id = ? `
 	listTenants      = selectTenant + `WHERE realm = ? ORDER BY name_key LIMIT ? OFFSET ?`
 )
 
@@ -53,8 +54,13 @@ func (d *database) Tenant(ctx context.Context, realm, ref string) (store.Tenant,
 // DeleteTenant implements [store.Tenants].
 func (d *database) DeleteTenant(ctx context.Context, realm, id string) error {
 	return d.writeWhole(ctx, "delete_tenant", func(t *tx) error {
+		if err := t.lock(lockTenant+`FOR UPDATE`, realm, id); err != nil {
+			return err
+		}
+		if _, err := t.removeBy(`DELETE FROM sessions WHERE realm = ? AND tenant <> '' AND tenant = ?`, realm, id); err != nil {
+			return err
+		}
 		err := t.run([]string{
-			`DELETE FROM sessions WHERE realm = ? AND tenant <> '' AND tenant = ?`,
 			`DELETE FROM memberships WHERE realm = ? AND tenant = ?`,
 			`DELETE FROM units WHERE realm = ? AND tenant = ?`,
 			`DELETE FROM tenants WHERE realm = ? AND id = ?`,

@@ -158,7 +158,7 @@ func (d *database) touch(ctx context.Context, r row, at store.Time) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
-	if d.committer.over() {
+	if d.engine.over() {
 		return unavailable(errClosed)
 	}
 	first, ok := d.touched.add(r, at)
@@ -166,7 +166,7 @@ func (d *database) touch(ctx context.Context, r row, at store.Time) error {
 		return unavailable(fmt.Errorf("%d stamps wait already", maxTouches))
 	}
 	if first {
-		d.committer.poke() // so that it sees to the time
+		d.engine.poke() // so that it sees to the time
 	}
 	return nil
 }

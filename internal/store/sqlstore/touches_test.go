@@ -93,7 +93,7 @@ func TestReadersNeverSeeAStampGo(t *testing.T) {
 			d.touched.mu.Lock()
 			d.touched.since = time.Time{} // due
 			d.touched.mu.Unlock()
-			d.committer.poke()
+			committerOf(d).poke()
 			if _, err := d.Latest(ctx); err != nil {
 				t.Error(err)
 				return

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
@@ -10,23 +11,27 @@ import (
 // after the other; each is either one statement or [tx.whole].
 type tx struct {
 	ctx     context.Context
-	writer  *writer
+	flavour *flavour
+	link    link
 	now     store.Time
 	changes []store.Change
 }
 
-// exec runs a statement and returns how many rows it changed.
-func (t *tx) exec(query string, args ...any) (int64, error) {
-	st, err := t.writer.statements.of(t.ctx, query)
-	if err != nil {
-		return 0, err
-	}
-	res, err := st.ExecContext(t.ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+// link is the connection on which a transaction runs.
+type link interface {
+	// exec runs a statement and returns how many rows it changed.
+	exec(ctx context.Context, query string, args []any) (int64, error)
+	// each hands over the rows that a query yields.
+	each(ctx context.Context, query string, args []any, row func(scanner) error) error
+	// control runs a statement that marks a part of the transaction.
+	control(ctx context.Context, query string) error
+	// record stores a change and sets its sequence, or leaves both for the
+	// end of the transaction.
+	record(t *tx, c *store.Change) error
 }
+
+// exec runs a statement and returns how many rows it changed.
+func (t *tx) exec(query string, args ...any) (int64, error) { return t.link.exec(t.ctx, query, args) }
 
 // run executes statements that take the same values.
 func (t *tx) run(queries []string, args ...any) error {
@@ -40,25 +45,36 @@ func (t *tx) run(queries []string, args ...any) error {
 
 // number returns the one integer that a query yields.
 func (t *tx) number(query string, args ...any) (n int64, err error) {
-	st, err := t.writer.statements.of(t.ctx, query)
-	if err != nil {
-		return 0, err
+	found := false
+	err = t.link.each(t.ctx, query, args, func(r scanner) error {
+		found = true
+		return r.Scan(&n)
+	})
+	if err == nil && !found {
+		return 0, sql.ErrNoRows
 	}
-	err = st.QueryRowContext(t.ctx, args...).Scan(&n)
 	return n, err
 }
 
+// lock runs a query that locks rows, where others write at the same time.
+// What follows sees what they committed before.
+func (t *tx) lock(query string, args ...any) error {
+	if t.flavour.alone {
+		return nil
+	}
+	_, err := t.exec(query, args...)
+	return err
+}
+
 // texts returns the one text of each row that a query yields.
-func (t *tx) texts(query string, args ...any) ([]string, error) {
-	st, err := t.writer.statements.of(t.ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := st.QueryContext(t.ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func(r scanner) (s string, err error) { return s, r.Scan(&s) })
+func (t *tx) texts(query string, args ...any) (list []string, err error) {
+	err = t.link.each(t.ctx, query, args, func(r scanner) error {
+		var s string
+		err := r.Scan(&s)
+		list = append(list, s)
+		return err
+	})
+	return list, err
 }
 
 const insertChange = `INSERT INTO changes (realm, kind, id, at) VALUES (?, ?, ?, ?) RETURNING seq`
@@ -66,35 +82,70 @@ const insertChange = `INSERT INTO changes (realm, kind, id, at) VALUES (?, ?, ?,
 // record adds a change, which is handed out after the commit.
 func (t *tx) record(realm string, kind store.ChangeKind, id string) error {
 	c := store.Change{Realm: realm, Kind: kind, ID: id, At: t.now}
-	seq, err := t.number(insertChange, c.Realm, string(c.Kind), c.ID, millis(c.At))
-	if err != nil {
+	if err := t.link.record(t, &c); err != nil {
 		return err
 	}
-	c.Seq = seq
 	t.changes = append(t.changes, c)
 	return nil
 }
 
 // whole runs fn and undoes all of it when it fails, and nothing else.
 func (t *tx) whole(fn func() error) error {
-	if err := t.writer.control(t.ctx, "SAVEPOINT whole"); err != nil {
+	if err := t.link.control(t.ctx, "SAVEPOINT whole"); err != nil {
 		return err
 	}
 	before := len(t.changes)
 	err := fn()
 	if err == nil {
-		return t.writer.control(t.ctx, "RELEASE whole")
+		return t.link.control(t.ctx, "RELEASE whole")
 	}
-	if t.writer.flavour.fatal(err) {
+	if t.flavour.fatal(err) {
 		return err
 	}
 	t.changes = t.changes[:before]
 	for _, undo := range []string{"ROLLBACK TO whole", "RELEASE whole"} {
-		if e := t.writer.control(t.ctx, undo); e != nil {
+		if e := t.link.control(t.ctx, undo); e != nil {
 			return unavailable(e)
 		}
 	}
 	return err
+}
+
+// attempt runs fn, after whose error the transaction goes on: where an error
+// ends it, what fn did is undone.
+func (t *tx) attempt(fn func() error) error {
+	if t.flavour.alone {
+		return fn()
+	}
+	return t.whole(fn)
+}
+
+// maxPasses bounds [tx.remove].
+const maxPasses = 16
+
+// remove hands pass, which removes what a condition selects and returns how
+// much that was, to the database until there is nothing more. Where others
+// write at the same time one pass may wait for an exchange that replaces a row
+// by others, and remove the row without having seen those: the next one sees
+// them. A pass that finds nothing has missed nothing, since whatever is on its
+// way replaces a row that was to be found.
+func (t *tx) remove(pass func() (int, error)) (total int, err error) {
+	for range maxPasses {
+		n, err := pass()
+		total += n
+		if err != nil || n == 0 || t.flavour.alone {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// removeBy is remove by one statement.
+func (t *tx) removeBy(query string, args ...any) (int, error) {
+	return t.remove(func() (int, error) {
+		n, err := t.exec(query, args...)
+		return int(n), err
+	})
 }
 
 // lost says why a conditional update changed no row: a conflict where the

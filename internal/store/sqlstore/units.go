@@ -7,11 +7,12 @@ import (
 )
 
 const (
-	insertUnit     = `INSERT INTO units (realm, id, tenant, name, name_key, created) VALUES (?, ?, ?, ?, ?, ?)`
-	insertUnitName = `INSERT INTO unit_names (realm, tenant, name, unit) VALUES (?, ?, ?, ?)`
-	selectUnit     = `SELECT realm, id, tenant, name, created FROM units WHERE realm = ? AND tenant = ? `
-	unitByName     = selectUnit + `AND id = (SELECT unit FROM unit_names WHERE realm = ? AND tenant = ? AND name = ?)`
-	listUnits      = selectUnit + `ORDER BY name_key LIMIT ? OFFSET ?`
+	insertUnit         = `INSERT INTO units (realm, id, tenant, name, name_key, created) VALUES (?, ?, ?, ?, ?, ?)`
+	insertUnitName     = `INSERT INTO unit_names (realm, tenant, name, unit) VALUES (?, ?, ?, ?)`
+	selectUnit         = `SELECT realm, id, tenant, name, created FROM units WHERE realm = ? AND tenant = ? `
+	unitByName         = selectUnit + `AND id = (SELECT unit FROM unit_names WHERE realm = ? AND tenant = ? AND name = ?)`
+	deleteUnitSessions = `DELETE FROM sessions WHERE realm = ? AND tenant <> '' AND tenant = ? AND unit = ?`
+	listUnits          = selectUnit + `ORDER BY name_key LIMIT ? OFFSET ?`
 )
 
 // InsertUnit implements [store.Units].
@@ -53,8 +54,10 @@ func (d *database) Unit(ctx context.Context, realm, tenant, ref string) (store.U
 // have none after it.
 func (d *database) DeleteUnit(ctx context.Context, realm, tenant, id string) error {
 	return d.writeWhole(ctx, "delete_unit", func(t *tx) error {
+		if _, err := t.removeBy(deleteUnitSessions, realm, tenant, id); err != nil {
+			return err
+		}
 		err := t.run([]string{
-			`DELETE FROM sessions WHERE realm = ? AND tenant <> '' AND tenant = ? AND unit = ?`,
 			`UPDATE memberships SET unit = '' WHERE realm = ? AND tenant = ? AND unit = ?`,
 			`DELETE FROM units WHERE realm = ? AND tenant = ? AND id = ?`,
 		}, realm, tenant, id)

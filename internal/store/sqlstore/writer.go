@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"strconv"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
 // writer is the one connection that writes, with its statements.
@@ -23,11 +26,11 @@ func (w *writer) begin(ctx context.Context) (*tx, error) {
 			return nil, err
 		}
 	}
-	if err := w.control(ctx, w.flavour.begin); err != nil {
+	if err := w.control(ctx, beginImmediate); err != nil {
 		w.discard()
 		return nil, err
 	}
-	return &tx{ctx: ctx, writer: w}, nil
+	return &tx{ctx: ctx, flavour: w.flavour, link: w}, nil
 }
 
 // connect takes a connection and sets how long it waits for a lock.
@@ -37,11 +40,35 @@ func (w *writer) connect(ctx context.Context) error {
 		return err
 	}
 	w.conn, w.statements = conn, newStatements(conn, w.flavour.rebind)
-	if _, err := conn.ExecContext(ctx, w.flavour.patience(w.lockWait)); err != nil {
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = "+strconv.FormatInt(w.lockWait.Milliseconds(), 10)); err != nil {
 		w.discard()
 		return err
 	}
 	return nil
+}
+
+// exec implements [link].
+func (w *writer) exec(ctx context.Context, query string, args []any) (int64, error) {
+	st, err := w.statements.of(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	res, err := st.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// each implements [link].
+func (w *writer) each(ctx context.Context, query string, args []any, row func(scanner) error) error {
+	return w.statements.each(ctx, query, args, row)
+}
+
+// record implements [link].
+func (w *writer) record(t *tx, c *store.Change) (err error) {
+	c.Seq, err = t.number(insertChange, c.Realm, string(c.Kind), c.ID, millis(c.At))
+	return err
 }
 
 // control runs a statement that starts, marks or ends a transaction.
