@@ -6,8 +6,10 @@
 // moves a stamp, and every verdict that carries it is void from that instant,
 // at the cost of one addition per change and one comparison per stamp and hit.
 // A lookup that raced with a change is not cached, and callers that come after
-// the change do not join it. A feed that falls silent ends the trust in all
-// verdicts after max_staleness.
+// the change do not join it. A store may have two feeds, one of them of its
+// sessions: each that falls silent ends the trust in all verdicts after
+// max_staleness. Past that a verdict counts only where the store cannot be asked,
+// and for no longer than the grace.
 //
 // A JWT of an outside issuer rests on no row but on the issuer's key: its
 // verdict is void when that key is withdrawn, and is one of the site that

@@ -18,10 +18,18 @@ const (
 	retryInterval = 200 * time.Millisecond
 )
 
-// feed remembers how far the changes were followed, and which of this process
-// were applied already.
+// feed is one feed of changes, and how far it was followed.
 type feed struct {
-	after int64
+	changes store.Changes
+	after   int64
+	// What follows belongs to the staleness and its lock. until is when this
+	// feed ceases to vouch, in Unix nanoseconds, and heard when it last showed
+	// all that there was; broken says that the last attempt came to nothing.
+	until  int64
+	heard  time.Time
+	broken bool
+	timer  *time.Timer
+
 	mu    sync.Mutex
 	local map[int64]struct{}
 }
@@ -34,9 +42,19 @@ const maxLocal = 100_000
 // are applied before the call that makes them returns.
 func (r *Resolver) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
-	unsubscribe := r.rows.Changes.Subscribe(r.applyLocal)
-	r.cancel = func() { unsubscribe(); cancel() }
-	r.done.Go(func() { r.follow(ctx) })
+	var unsubscribe []func()
+	for _, f := range r.staleness.feeds {
+		unsubscribe = append(unsubscribe, f.changes.Subscribe(func(c []store.Change) { r.applyLocal(f, c) }))
+	}
+	r.cancel = func() {
+		for _, end := range unsubscribe {
+			end()
+		}
+		cancel()
+	}
+	for _, f := range r.staleness.feeds {
+		r.done.Go(func() { r.follow(ctx, f) })
+	}
 	r.done.Go(func() { r.sweep(ctx) })
 }
 
@@ -44,19 +62,25 @@ func (r *Resolver) Start() {
 func (r *Resolver) Close() {
 	r.cancel()
 	r.done.Wait()
+	r.staleness.close()
 }
 
-func (r *Resolver) applyLocal(changes []store.Change) {
-	r.feed.mu.Lock()
-	if len(r.feed.local) > maxLocal || r.feed.local == nil {
-		r.feed.local = make(map[int64]struct{})
-	}
-	for _, c := range changes {
-		r.feed.local[c.Seq] = struct{}{}
-	}
-	r.feed.mu.Unlock()
+func (r *Resolver) applyLocal(f *feed, changes []store.Change) {
+	f.remember(changes)
 	for _, c := range changes {
 		r.apply(c)
+	}
+}
+
+// remember notes what is applied by this process already.
+func (f *feed) remember(changes []store.Change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.local) > maxLocal || f.local == nil {
+		f.local = make(map[int64]struct{})
+	}
+	for _, c := range changes {
+		f.local[c.Seq] = struct{}{}
 	}
 }
 
@@ -80,27 +104,29 @@ func (t tag) normal() tag {
 
 // appliedHere reports whether a change was applied by this process already,
 // and forgets it.
-func (r *Resolver) appliedHere(seq int64) bool {
-	r.feed.mu.Lock()
-	defer r.feed.mu.Unlock()
-	_, ok := r.feed.local[seq]
-	delete(r.feed.local, seq)
+func (f *feed) appliedHere(seq int64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.local[seq]
+	delete(f.local, seq)
 	return ok
 }
 
-func (r *Resolver) follow(ctx context.Context) {
+func (r *Resolver) follow(ctx context.Context, f *feed) {
 	for ctx.Err() == nil {
-		seq, err := r.rows.Changes.Latest(ctx)
+		seq, err := f.changes.Latest(ctx)
 		if err == nil {
 			// What was looked up before rests on changes that nobody followed.
 			r.missed()
-			r.feed.after = seq
+			f.after = seq
 			break
 		}
+		r.staleness.miss(f)
 		pause(ctx, retryInterval)
 	}
 	for ctx.Err() == nil {
-		if err := r.step(ctx); err != nil {
+		if err := r.step(ctx, f); err != nil {
+			r.staleness.miss(f)
 			pause(ctx, retryInterval)
 		}
 	}
@@ -114,23 +140,23 @@ func (r *Resolver) missed() {
 }
 
 // step applies what is new and waits for more. What the feed showed at began
-// vouches for the cache until began plus the bound.
-func (r *Resolver) step(ctx context.Context) error {
+// vouches for the cache from then on.
+func (r *Resolver) step(ctx context.Context, f *feed) error {
 	began := r.now()
-	latest, err := r.rows.Changes.Latest(ctx)
+	latest, err := f.changes.Latest(ctx)
 	if err != nil {
 		return err
 	}
-	changes, err := r.rows.Changes.Since(ctx, r.feed.after, feedPage)
+	changes, err := f.changes.Since(ctx, f.after, feedPage)
 	if err != nil {
 		return err
 	}
-	r.catchUp(latest, changes)
+	r.catchUp(f, latest, changes)
 	if len(changes) == feedPage {
 		return nil
 	}
-	r.trusted.Store(began.UnixNano() + r.maxStaleness.Load())
-	return r.rows.Changes.Wait(ctx, r.feed.after)
+	r.staleness.hear(f, began)
+	return f.changes.Wait(ctx, f.after)
 }
 
 // catchUp applies changes, which were read after latest was the newest
@@ -138,17 +164,17 @@ func (r *Resolver) step(ctx context.Context) error {
 // node was gone for longer than changes are kept, or a node whose clock is
 // wrong thought so. A sequence that went back is that of a store that was
 // restored. Both are changes of everything.
-func (r *Resolver) catchUp(latest int64, changes []store.Change) {
+func (r *Resolver) catchUp(f *feed, latest int64, changes []store.Change) {
 	whole := true
 	for _, c := range changes {
-		whole = whole && c.Seq == r.feed.after+1
-		if !r.appliedHere(c.Seq) {
+		whole = whole && c.Seq == f.after+1
+		if !f.appliedHere(c.Seq) {
 			r.apply(c)
 		}
-		r.feed.after = c.Seq
+		f.after = c.Seq
 	}
-	if len(changes) == 0 && latest != r.feed.after {
-		whole, r.feed.after = false, latest
+	if len(changes) == 0 && latest != f.after {
+		whole, f.after = false, latest
 	}
 	if !whole {
 		r.missed()

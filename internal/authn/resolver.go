@@ -21,8 +21,11 @@ import (
 const (
 	DefaultCacheSize    = 100_000
 	DefaultMaxStaleness = 5 * time.Second
-	// lookupTimeout bounds a lookup, which outlives the request that began it.
-	lookupTimeout = 5 * time.Second
+	// lookupTimeout bounds a lookup, which outlives the request that began it;
+	// outageTimeout while the store is known to be out of reach, so that those
+	// who ask meanwhile are answered at once.
+	lookupTimeout = time.Second
+	outageTimeout = 250 * time.Millisecond
 )
 
 // Config is what a [Resolver] stands on.
@@ -34,9 +37,11 @@ type Config struct {
 	Issuers *issuer.Pool
 	Now     func() time.Time
 	// CacheSize is the most verdicts kept, MaxStaleness how long they are
-	// trusted while the change feed is silent; 0 is the default.
+	// trusted while a change feed is silent; 0 is the default.
 	CacheSize    int
 	MaxStaleness time.Duration
+	// Grace is as [Resolver.SetGrace] takes it.
+	Grace time.Duration
 }
 
 // Resolver turns credentials into verdicts. Between New and Start it works
@@ -49,11 +54,10 @@ type Resolver struct {
 	stamps  *stamps
 	cache   *cache
 	flights singleflight.Group
-	// trusted is until when, in Unix nanoseconds, the feed vouches.
-	trusted      atomic.Int64
-	maxStaleness atomic.Int64 // a time.Duration
+	// grace is a time.Duration.
+	grace        atomic.Int64
+	staleness    staleness
 	hits, misses atomic.Uint64
-	feed         feed
 	cancel       func()
 	done         sync.WaitGroup
 }
@@ -65,22 +69,12 @@ func New(c Config) *Resolver {
 		rows: c.Store, signers: c.Signers, issuers: c.Issuers, now: c.Now,
 		stamps: s, cache: newCache(s, cmp.Or(c.CacheSize, DefaultCacheSize)),
 	}
-	r.SetMaxStaleness(c.MaxStaleness)
-	return r
-}
-
-// SetMaxStaleness changes how long verdicts are trusted while the change feed
-// is silent; 0 is the default. A shorter trust holds at once, whatever the feed
-// has vouched for before.
-func (r *Resolver) SetMaxStaleness(d time.Duration) {
-	d = cmp.Or(d, DefaultMaxStaleness)
-	r.maxStaleness.Store(int64(d))
-	limit := r.now().Add(d).UnixNano()
-	for until := r.trusted.Load(); until > limit; until = r.trusted.Load() {
-		if r.trusted.CompareAndSwap(until, limit) {
-			return
-		}
+	for _, changes := range c.Store.Feeds() {
+		r.staleness.feeds = append(r.staleness.feeds, &feed{changes: changes})
 	}
+	r.SetMaxStaleness(c.MaxStaleness)
+	r.SetGrace(c.Grace)
+	return r
 }
 
 // Resolve returns who presents c in a realm, and counts as a use of a token
@@ -104,31 +98,32 @@ func (r *Resolver) ResolveTrusting(
 			k = k.under(trust)
 		}
 	}
-	if r.vouched(now) {
-		if e := r.cache.get(k, now); e != nil {
-			r.hits.Add(1)
-			r.use(ctx, e.idle, now)
-			if e.outside != nil {
-				e.outside.Use(now)
-			}
-			return e.verdict, nil
+	if now < r.staleness.until.Load() {
+		if v := r.cached(ctx, k, now); v != nil {
+			return v, nil
 		}
 	}
 	r.misses.Add(1)
 	v, err := r.fill(ctx, question{trust, realm, c}, k)
 	if err != nil {
-		return nil, err
+		return r.spare(ctx, k, now, err)
 	}
 	r.use(ctx, v.idle, now)
 	return v, nil
 }
 
-// vouched reports whether the feed vouches for the cache at a time in Unix
-// nanoseconds. It never does for longer than the bound: where it seems to, the
-// clock was set back.
-func (r *Resolver) vouched(now int64) bool {
-	left := r.trusted.Load() - now
-	return left > 0 && left <= r.maxStaleness.Load()
+// cached returns the verdict that was kept, nil for none that holds.
+func (r *Resolver) cached(ctx context.Context, k cacheKey, now int64) *Verdict {
+	e := r.cache.get(k, now)
+	if e == nil {
+		return nil
+	}
+	r.hits.Add(1)
+	r.use(ctx, e.idle, now)
+	if e.outside != nil {
+		e.outside.Use(now)
+	}
+	return e.verdict
 }
 
 // question is what a lookup is to answer.
@@ -153,7 +148,7 @@ func (r *Resolver) fill(ctx context.Context, q question, k cacheKey) (*Verdict, 
 			}
 		}()
 		// The lookup serves others too: it does not end with this caller.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.patience())
 		defer cancel()
 		v, tags, err := r.lookup(ctx, q)
 		if err != nil {

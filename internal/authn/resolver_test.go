@@ -109,7 +109,11 @@ func (w *world) bearer() bearer.Credential {
 	return bearer.Credential{Kind: auth.Bearer, Token: w.token}
 }
 
-func (w *world) apiKey() bearer.Credential { return bearer.Credential{Kind: auth.APIKey, Key: w.key} }
+func (w *world) apiKey() bearer.Credential { return w.apiKeyOf(w.key) }
+
+func (w *world) apiKeyOf(key string) bearer.Credential {
+	return bearer.Credential{Kind: auth.APIKey, Key: key}
+}
 
 // pass resolves and fails the test where that is refused.
 func (w *world) pass(c bearer.Credential) *auth.Principal {

@@ -20,9 +20,20 @@ type Store struct {
 	Sessions    Sessions
 	SigningKeys SigningKeys
 	Changes     Changes
+	// SessionChanges is the feed of a store of sessions that lives apart from
+	// the rest; nil where their changes are among Changes.
+	SessionChanges Changes
 	// Close ends what the store started and waits for it; a write under way
 	// is finished first.
 	Close func() error
+}
+
+// Feeds returns every feed of changes of the store.
+func (s Store) Feeds() []Changes {
+	if s.SessionChanges == nil {
+		return []Changes{s.Changes}
+	}
+	return []Changes{s.Changes, s.SessionChanges}
 }
 
 // Page is a part of a list: at most Limit rows after Offset. Limit 0 means
