@@ -30,7 +30,7 @@ func (o *outage) Session(ctx context.Context, realm string, by store.SessionRef)
 
 // outOf puts an outage around the store of a configuration.
 func (o *outage) outOf(c *authn.Config) {
-	o.Sessions, o.brokenFeed.Changes = c.Store.Sessions, c.Store.Changes
+	o.Sessions, o.Changes = c.Store.Sessions, c.Store.Changes
 	c.Store.Sessions, c.Store.Changes = o, &o.brokenFeed
 }
 
