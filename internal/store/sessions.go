@@ -32,7 +32,8 @@ type Sessions interface {
 	// process reads it at once, but a query may select by what is written.
 	TouchSession(ctx context.Context, realm, id string, at Time) error
 	// RevokeSessions removes what m matches and returns how many; it records
-	// one change for a subject or a key, else one for each session. Idempotent.
+	// one change for a subject, else for a key, else for a tenant, else one for
+	// each session. Idempotent.
 	RevokeSessions(ctx context.Context, realm string, m SessionMatch) (int, error)
 	// FindSessions returns the page of rows that q selects, and how many
 	// there are in all. Filtering, order and paging happen in the store.
@@ -57,13 +58,15 @@ type SessionMatch struct {
 	Subject string
 	Family  string
 	KeyID   int64
-	// Dialect narrows the others and matches nothing alone.
+	Tenant  string
+	// Unit narrows Tenant and Dialect all others: they match nothing alone.
+	Unit    string
 	Dialect string
 }
 
 // Zero reports whether m selects nothing.
 func (m SessionMatch) Zero() bool {
-	m.Dialect = ""
+	m.Unit, m.Dialect = "", ""
 	return m == SessionMatch{}
 }
 

@@ -89,15 +89,15 @@ func (m *memory) RevokeSessions(ctx context.Context, realm string, match store.S
 		if match.Zero() {
 			return nil, nil
 		}
-		removed := m.realm(realm).dropSessions(func(s store.Session) bool { return !m.past(s.Keep) && matches(match, s) })
+		removed := m.realm(realm).dropSessions(func(s store.Session) bool { return !m.past(s.Keep) && match.Matches(s) })
 		n = len(removed)
 		return revocation(realm, match, removed), nil
 	})
 	return n, err
 }
 
-// revocation returns the changes of a revocation. One of a subject or key is
-// recorded even where nothing was removed: a session of theirs may be on its
+// revocation returns the changes of a revocation. One of a subject, key or
+// tenant is recorded even where nothing was removed: a session of theirs may be on its
 // way into a cache.
 func revocation(realm string, m store.SessionMatch, removed []store.Session) []store.Change {
 	if m.Subject != "" {
@@ -106,20 +106,14 @@ func revocation(realm string, m store.SessionMatch, removed []store.Session) []s
 	if m.KeyID != 0 {
 		return []store.Change{keyChanged(realm, m.KeyID)}
 	}
+	if m.Tenant != "" {
+		return []store.Change{{Realm: realm, Kind: store.TenantChanged, ID: m.Tenant}}
+	}
 	var changes []store.Change
 	for _, s := range removed {
 		changes = append(changes, sessionChanged(s))
 	}
 	return changes
-}
-
-func matches(m store.SessionMatch, s store.Session) bool {
-	return (m.ID == "" || m.ID == s.ID) &&
-		(m.Digest.IsZero() || m.Digest == s.Digest) &&
-		(m.Subject == "" || m.Subject == s.Subject) &&
-		(m.Family == "" || m.Family == s.Family) &&
-		(m.KeyID == 0 || m.KeyID == s.KeyID) &&
-		(m.Dialect == "" || m.Dialect == s.Dialect)
 }
 
 func (m *memory) SweepSessions(ctx context.Context, limit int) (n int, err error) {

@@ -24,10 +24,10 @@ func (d *database) RevokeSessions(ctx context.Context, realm string, m store.Ses
 }
 
 // revokeSessions removes rows and records what their owners are to forget: one
-// change for all sessions of a subject or a key, else one for each.
+// change for all sessions of a subject, a key or a tenant, else one for each.
 func (t *tx) revokeSessions(realm string, m store.SessionMatch, where string, values []any) (int, error) {
 	remove := `DELETE FROM sessions WHERE ` + where + ` AND keep > ?`
-	if m.Subject != "" || m.KeyID != 0 {
+	if m.Subject != "" || m.KeyID != 0 || m.Tenant != "" {
 		n, err := t.removeBy(remove, values...)
 		if err != nil {
 			return 0, err
@@ -45,13 +45,16 @@ func (t *tx) revokeSessions(realm string, m store.SessionMatch, where string, va
 	})
 }
 
-// recordOwner records a change of the subject or the key, even where it had no
-// session: one may be on its way into a cache.
+// recordOwner records a change of the subject, the key or the tenant, even where
+// it had no session: one may be on its way into a cache.
 func (t *tx) recordOwner(realm string, m store.SessionMatch) error {
 	if m.Subject != "" {
 		return t.record(realm, store.SubjectChanged, m.Subject)
 	}
-	return t.record(realm, store.KeyChanged, strconv.FormatInt(m.KeyID, 10))
+	if m.KeyID != 0 {
+		return t.record(realm, store.KeyChanged, strconv.FormatInt(m.KeyID, 10))
+	}
+	return t.record(realm, store.TenantChanged, m.Tenant)
 }
 
 // matchSessions returns the condition that m stands for. Beside the value it
@@ -69,6 +72,8 @@ func matchSessions(realm string, m store.SessionMatch) (where string, values []a
 	add(m.Subject != "", "subject <> '' AND subject = ?", m.Subject)
 	add(m.Family != "", "family <> '' AND family = ?", m.Family)
 	add(m.KeyID != 0, "key_id <> 0 AND key_id = ?", m.KeyID)
+	add(m.Tenant != "", "tenant <> '' AND tenant = ?", m.Tenant)
+	add(m.Unit != "", "unit = ?", m.Unit)
 	add(m.Dialect != "", "dialect = ?", m.Dialect)
 	return strings.Join(terms, " AND "), values
 }

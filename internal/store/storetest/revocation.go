@@ -15,24 +15,25 @@ func revocation(t *testing.T, b Backend) {
 		{"a revocation of nothing in particular removes nothing", revokeZero},
 		{"a revocation is idempotent", revokeTwice},
 		{"a revoked session stays revoked when the store is opened again", revokeLasts},
-		{"a revocation of a subject or key records one change, of others one for each session", revokeChanges},
+		{"a revocation of a subject, key or tenant records one change, of others one for each session", revokeChanges},
 	})
 }
 
 func revokeMatches(t *testing.T, f *fixture) {
 	var rows []store.Session
 	for i, of := range []struct {
-		subject, family, dialect string
-		key                      int64
+		subject, family, dialect, tenant, unit string
+		key                                    int64
 	}{
-		{"ana", "one", "management", 7},
-		{"ana", "one", "timed_login", 7},
-		{"ana", "two", "management", 0},
-		{"bo", "one", "management", 7},
-		{"ana ", "One", "management", 70},
+		{"ana", "one", "management", "acme", "north", 7},
+		{"ana", "one", "timed_login", "acme", "", 7},
+		{"ana", "two", "management", "", "", 0},
+		{"bo", "one", "management", "other", "north", 7},
+		{"ana ", "One", "management", "Acme", "North", 70},
 	} {
 		s := session(f.clock, decimal(int64(i)))
 		s.Subject, s.Family, s.Dialect, s.KeyID = of.subject, of.family, of.dialect, of.key
+		s.Tenant, s.Unit = of.tenant, of.unit
 		rows = append(rows, s)
 	}
 	for _, c := range []struct {
@@ -47,6 +48,10 @@ func revokeMatches(t *testing.T, f *fixture) {
 		{store.SessionMatch{Subject: "ana", Dialect: "management"}, []int{0, 2}},
 		{store.SessionMatch{Subject: "ana", KeyID: 7}, []int{0, 1}},
 		{store.SessionMatch{Subject: "ana", Family: "one", KeyID: 7, Dialect: "timed_login"}, []int{1}},
+		{store.SessionMatch{Tenant: "acme"}, []int{0, 1}},
+		{store.SessionMatch{Tenant: "acme", Unit: "north"}, []int{0}},
+		{store.SessionMatch{Subject: "ana", Tenant: "acme", Dialect: "timed_login"}, []int{1}},
+		{store.SessionMatch{Tenant: "acme", Unit: "south"}, nil},
 		{store.SessionMatch{ID: rows[0].ID, Subject: "bo"}, nil},
 		{store.SessionMatch{ID: rows[0].ID, Digest: rows[1].Digest}, nil},
 		{store.SessionMatch{ID: rows[0].ID, Dialect: "timed_login"}, nil},
@@ -84,7 +89,7 @@ func (f *fixture) revokes(t *testing.T, rows []store.Session, m store.SessionMat
 func revokeZero(t *testing.T, f *fixture) {
 	s := session(f.clock, "a") // no key, no family
 	f.insertSessions(t, s)
-	for _, m := range []store.SessionMatch{{}, {Dialect: s.Dialect}} {
+	for _, m := range []store.SessionMatch{{}, {Dialect: s.Dialect}, {Unit: s.Unit}, {Unit: "north"}} {
 		f.records(t, nil, func() {
 			n, err := f.Sessions.RevokeSessions(t.Context(), home, m)
 			ok(t, err)
@@ -123,7 +128,7 @@ func revokeChanges(t *testing.T, f *fixture) {
 	}
 	a, b := session(f.clock, "a"), session(f.clock, "b")
 	for _, s := range []*store.Session{&a, &b} {
-		s.Subject, s.Family, s.KeyID = "ana", "one", 7
+		s.Subject, s.Family, s.KeyID, s.Tenant = "ana", "one", 7, "acme"
 	}
 	each := []store.Change{change(store.SessionChanged, a.ID), change(store.SessionChanged, b.ID)}
 	for _, c := range []struct {
@@ -132,6 +137,9 @@ func revokeChanges(t *testing.T, f *fixture) {
 	}{
 		{store.SessionMatch{Subject: "ana"}, []store.Change{change(store.SubjectChanged, "ana")}},
 		{store.SessionMatch{KeyID: 7}, []store.Change{change(store.KeyChanged, "7")}},
+		{store.SessionMatch{Tenant: "acme"}, []store.Change{change(store.TenantChanged, "acme")}},
+		{store.SessionMatch{Subject: "ana", Tenant: "acme"}, []store.Change{change(store.SubjectChanged, "ana")}},
+		{store.SessionMatch{KeyID: 7, Tenant: "acme"}, []store.Change{change(store.KeyChanged, "7")}},
 		{store.SessionMatch{Family: "one"}, each},
 		{store.SessionMatch{ID: a.ID}, each[:1]},
 		{store.SessionMatch{Digest: b.Digest}, each[1:]},

@@ -17,6 +17,7 @@ func touches(t *testing.T, b Backend) {
 		{"a touch sets when a session was used, no new version and no change", touchSession},
 		{"of touches the latest stays, in whatever order they come", touchLatest},
 		{"a touch of a session that is not there does nothing, in its realm or another", touchAbsent},
+		{"a touch never makes a row", touchMakesNone},
 		{"a touch does not stand in the way of an exchange, and is not lost by it", touchExchange},
 		{"fifty touches at once with an exchange leave the latest, and the exchange", raceTouch},
 	})
@@ -82,6 +83,36 @@ func touchAbsent(t *testing.T, f *fixture) {
 		f.holds(t, s)
 		f.lacks(t, gone)
 		f.reopen(t)
+	}
+}
+
+// touchMakesNone looks for what a careless touch leaves: a row that is nothing
+// but a stamp, and holds an id.
+func touchMakesNone(t *testing.T, f *fixture) {
+	revoked, expired := fullSession(f.clock, "revoked"), fullSession(f.clock, "expired")
+	f.insertSessions(t, revoked, expired)
+	_, err := f.Sessions.RevokeSessions(t.Context(), home, store.SessionMatch{ID: revoked.ID})
+	ok(t, err)
+	f.clock.set(expired.Keep)
+	never := fullSession(f.clock, "never")
+	again := []store.Session{fullSession(f.clock, "revoked"), fullSession(f.clock, "expired"), never}
+	again[0].ID, again[1].ID = revoked.ID, expired.ID
+	for range 2 { // before and after what passed its Keep is swept
+		for _, s := range again {
+			f.touch(t, s, f.clock.after(time.Hour))
+			f.lacks(t, s)
+		}
+		want(t, len(f.find(t, store.SessionQuery{})), 0)
+		_, err := f.Sessions.SweepSessions(t.Context(), 10)
+		ok(t, err)
+		f.reopen(t)
+	}
+	n, err := f.Sessions.SweepSessions(t.Context(), 10)
+	ok(t, err)
+	want(t, n, 0)
+	f.insertSessions(t, again...)
+	for _, s := range again {
+		f.holds(t, s)
 	}
 }
 
