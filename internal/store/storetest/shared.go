@@ -16,13 +16,23 @@ func Shared(t *testing.T, b Backend) {
 	b.hold(t, []clause{
 		{"stores that are opened at once on a new place are one", sharedOpen},
 		{"what one writes the other reads", sharedRead},
-		{"a wait returns when a change comes from the other", sharedWait},
-		{"of exchanges in both one wins", sharedExchange},
-		{"of touches in both the later stays", sharedTouch},
 		{"of first identities made in both one is added", sharedIdentity},
 		{"of signing keys made in both unless one is active, one wins", sharedSigning},
 		{"of rotations in two of them at once one wins, and both know when the old key ends", sharedRotation},
 		{"a closed store leaves the other open", sharedClose},
+	})
+	t.Run("sessions", func(t *testing.T) { SharedSessions(t, b) })
+}
+
+// SharedSessions is the part of [Shared] that needs nothing but sessions and
+// the change feed.
+func SharedSessions(t *testing.T, b Backend) {
+	b.hold(t, []clause{
+		{"a wait returns when a change comes from the other", sharedWait},
+		{"what one revokes the other lacks, and reads of in its feed", sharedRevoke},
+		{"of exchanges in both one wins", sharedExchange},
+		{"of sessions for one slot added in both one is", sharedSlot},
+		{"of touches in both the later stays", sharedTouch},
 	})
 }
 
@@ -89,6 +99,33 @@ func sharedWait(t *testing.T, f *fixture) {
 	f.record(t, 1)
 	ok(t, <-came)
 	want(t, changeIDs(g.since(t, latest)), []string{"1"})
+}
+
+func sharedRevoke(t *testing.T, f *fixture) {
+	g := f.beside(t)
+	s, other := fullSession(f.clock, "a"), fullSession(f.clock, "b")
+	f.insertSessions(t, s, other)
+	g.holds(t, s)
+	n, err := f.Sessions.RevokeSessions(t.Context(), home, store.SessionMatch{Digest: s.Digest})
+	ok(t, err)
+	want(t, n, 1)
+	g.lacks(t, s)
+	g.holds(t, other)
+	want(t, changeIDs(g.since(t, 0)), []string{s.ID})
+	want(t, f.since(t, 0), g.since(t, 0))
+}
+
+func sharedSlot(t *testing.T, f *fixture) {
+	both, ctx := []*fixture{f, f.beside(t)}, t.Context()
+	rows := make([]store.Session, 16)
+	for i := range rows {
+		rows[i] = inSlot(f.clock, decimal(int64(i)))
+	}
+	winner := oneWins(t, len(rows), func(i int) error { return both[i%2].Sessions.InsertSession(ctx, rows[i]) })
+	for _, g := range both {
+		g.holds(t, rows[winner])
+		want(t, g.findIn(t, rows), 1)
+	}
 }
 
 func sharedExchange(t *testing.T, f *fixture) {

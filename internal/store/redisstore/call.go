@@ -1,0 +1,117 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+)
+
+// begin admits a call, unless ctx has ended or the store is closed. The caller
+// calls done once it has finished.
+func (s *Sessions) begin(ctx context.Context) (done func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, unavailable(errClosed)
+	}
+	s.calls.Add(1)
+	return s.calls.Done, nil
+}
+
+// exchange runs do, which speaks with the server, within the timeout. There are
+// no more at once than the connections have room for, so that nobody waits in
+// a queue that knows no time.
+func (s *Sessions) exchange(ctx context.Context, do func(ctx context.Context)) error {
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.slots }()
+	do(ctx)
+	return nil
+}
+
+// run runs a script on the server as one step, with the prefix and the time
+// before args.
+func (s *Sessions) run(ctx context.Context, p script, args ...string) (result rueidis.RedisResult, err error) {
+	err = s.exchange(ctx, func(ctx context.Context) {
+		if p.reads || s.o.Replicas == 0 {
+			result = s.ask(ctx, p, args...)
+			return
+		}
+		result, err = s.confirmed(ctx, p, args...)
+	})
+	if err == nil {
+		err = result.Error()
+	}
+	return result, err
+}
+
+// ask sends the script by its hash, and in full where the server does not know
+// it, as after a restart.
+func (s *Sessions) ask(ctx context.Context, p script, args ...string) rueidis.RedisResult {
+	result := s.client.Do(ctx, s.command(p, p.sha, args))
+	if e, told := rueidis.IsRedisErr(result.Error()); told && e.IsNoScript() {
+		result = s.client.Do(ctx, s.command(p, "", args))
+	}
+	return result
+}
+
+// command is the script by its hash, or in full where sha is "".
+func (s *Sessions) command(p script, sha string, args []string) rueidis.Completed {
+	key := s.prefix + "seq" // which says on what node all of the store is
+	args = append([]string{s.prefix, decimal(s.nowMillis())}, args...)
+	b := s.client.B()
+	switch {
+	case sha != "" && p.reads:
+		return b.EvalshaRo().Sha1(sha).Numkeys(1).Key(key).Arg(args...).Build()
+	case sha != "":
+		return b.Evalsha().Sha1(sha).Numkeys(1).Key(key).Arg(args...).Build()
+	case p.reads:
+		return b.EvalRo().Script(p.text).Numkeys(1).Key(key).Arg(args...).Build()
+	}
+	return b.Eval().Script(p.text).Numkeys(1).Key(key).Arg(args...).Build()
+}
+
+// confirmed runs a script and waits until enough replicas have what it wrote.
+// The two go over one connection, since a server waits for what that wrote.
+func (s *Sessions) confirmed(ctx context.Context, p script, args ...string) (result rueidis.RedisResult, err error) {
+	c, release := s.client.Dedicate()
+	defer release()
+	wait := c.B().Wait().Numreplicas(int64(s.o.Replicas)).Timeout(s.o.ReplicaWait.Milliseconds()).Build()
+	results := c.DoMulti(ctx, s.command(p, p.sha, args), wait)
+	if e, told := rueidis.IsRedisErr(results[0].Error()); told && e.IsNoScript() {
+		wait = c.B().Wait().Numreplicas(int64(s.o.Replicas)).Timeout(s.o.ReplicaWait.Milliseconds()).Build()
+		results = c.DoMulti(ctx, s.command(p, "", args), wait)
+	}
+	if err := results[0].Error(); err != nil {
+		return results[0], nil //nolint:nilerr // the result tells it
+	}
+	n, err := results[1].AsInt64()
+	if err != nil {
+		return results[0], err
+	}
+	if n < int64(s.o.Replicas) {
+		return results[0], fmt.Errorf("written but not confirmed: %d of %d replicas have it", n, s.o.Replicas)
+	}
+	return results[0], nil
+}
+
+// observed tells how long a call took. It is deferred.
+func (s *Sessions) observed(op string, start time.Time, err *error) {
+	s.o.Observe(op, time.Since(start), *err)
+}
+
+func (s *Sessions) now() store.Time { return store.Precise(s.o.Now()) }
+
+func (s *Sessions) nowMillis() int64 { return s.now().UnixMilli() }
