@@ -29,30 +29,55 @@ func (r *recorder) all() []store.Change {
 
 // records runs do and fails the clause unless exactly these changes were
 // recorded, in any order, and handed to a subscriber by the time do returned.
-// Seq and At are held to what every change has, whatever expected says.
+// Seq and At are held to what every change has, whatever expected says. A store
+// with a feed apart may say in each what concerns both.
 func (f *fixture) records(t *testing.T, expected []store.Change, do func()) {
 	t.Helper()
-	before := f.latest(t)
-	r := &recorder{}
-	cancel := f.Changes.Subscribe(r.told)
-	defer cancel()
-	do()
-	told := r.all()
-
-	recorded := f.since(t, before)
-	want(t, told, recorded)
-	var bare []store.Change
-	for _, c := range recorded {
-		if c.Seq <= before {
-			t.Fatalf("change %+v does not come after %d", c, before)
-		}
-		before = c.Seq
-		want(t, c.At, f.clock.Now())
-		c.Seq, c.At = 0, store.Time{}
-		bare = append(bare, c)
+	feeds := f.Feeds()
+	var ends []func() []store.Change
+	for _, feed := range feeds {
+		ends = append(ends, f.watch(t, feed))
 	}
-	want(t, sorted(bare), sorted(expected))
-	want(t, f.latest(t), before)
+	do()
+	var bare []store.Change
+	for _, end := range ends {
+		bare = append(bare, end()...)
+	}
+	bare = sorted(bare)
+	if len(feeds) > 1 {
+		bare = slices.Compact(bare)
+	}
+	want(t, bare, sorted(expected))
+}
+
+// watch returns a function that returns what was recorded meanwhile in one
+// feed, without sequence and instant, and fails the clause unless a subscriber
+// was told the same.
+func (f *fixture) watch(t *testing.T, feed store.Changes) (end func() []store.Change) {
+	t.Helper()
+	before := latestOf(t, feed)
+	r := &recorder{}
+	cancel := feed.Subscribe(r.told)
+	return func() []store.Change {
+		t.Helper()
+		told := r.all()
+		cancel()
+		recorded, err := feed.Since(t.Context(), before, store.MaxPage)
+		ok(t, err)
+		want(t, told, recorded)
+		var bare []store.Change
+		for _, c := range recorded {
+			if c.Seq <= before {
+				t.Fatalf("change %+v does not come after %d", c, before)
+			}
+			before = c.Seq
+			want(t, c.At, f.clock.Now())
+			c.Seq, c.At = 0, store.Time{}
+			bare = append(bare, c)
+		}
+		want(t, latestOf(t, feed), before)
+		return bare
+	}
 }
 
 func sorted(changes []store.Change) []store.Change {
@@ -63,7 +88,12 @@ func sorted(changes []store.Change) []store.Change {
 
 func (f *fixture) latest(t *testing.T) int64 {
 	t.Helper()
-	seq, err := f.Changes.Latest(t.Context())
+	return latestOf(t, f.Changes)
+}
+
+func latestOf(t *testing.T, feed store.Changes) int64 {
+	t.Helper()
+	seq, err := feed.Latest(t.Context())
 	ok(t, err)
 	return seq
 }
