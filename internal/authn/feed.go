@@ -24,7 +24,8 @@ type feed struct {
 	after   int64
 	// What follows belongs to the staleness and its lock. until is when this
 	// feed ceases to vouch, in Unix nanoseconds, and heard when it last showed
-	// all that there was; broken says that the last attempt came to nothing.
+	// all that there was, by a clock that nobody sets; broken says that the last
+	// attempt came to nothing.
 	until  int64
 	heard  time.Time
 	broken bool
@@ -142,7 +143,7 @@ func (r *Resolver) missed() {
 // step applies what is new and waits for more. What the feed showed at began
 // vouches for the cache from then on.
 func (r *Resolver) step(ctx context.Context, f *feed) error {
-	began := r.now()
+	began, steady := r.now(), time.Now()
 	latest, err := f.changes.Latest(ctx)
 	if err != nil {
 		return err
@@ -155,7 +156,7 @@ func (r *Resolver) step(ctx context.Context, f *feed) error {
 	if len(changes) == feedPage {
 		return nil
 	}
-	r.staleness.hear(f, began)
+	r.staleness.hear(f, began, steady)
 	return f.changes.Wait(ctx, f.after)
 }
 

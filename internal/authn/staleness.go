@@ -24,11 +24,12 @@ type staleness struct {
 	feeds []*feed
 }
 
-// hear notes that a feed showed all that there was at an instant.
-func (s *staleness) hear(f *feed, at time.Time) {
+// hear notes that a feed showed all that there was at an instant: at by the
+// clock that verdicts are read by, steady by one that nobody sets.
+func (s *staleness) hear(f *feed, at, steady time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f.heard, f.broken = at, false
+	f.heard, f.broken = steady, false
 	f.until = at.Add(s.max).UnixNano()
 	// A wall clock that is set back would make the trust longer. The timer
 	// does not see it.
@@ -94,14 +95,14 @@ func (s *staleness) close() {
 
 // silent returns how long the feed that is silent the longest has been so, and
 // false where one was never heard of.
-func (s *staleness) silent(now time.Time) (longest time.Duration, heard bool) {
+func (s *staleness) silent() (longest time.Duration, heard bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.feeds {
 		if f.heard.IsZero() {
 			return 0, false
 		}
-		longest = max(longest, now.Sub(f.heard))
+		longest = max(longest, time.Since(f.heard))
 	}
 	return longest, true
 }
@@ -120,18 +121,20 @@ func (r *Resolver) SetGrace(d time.Duration) { r.grace.Store(int64(max(d, 0))) }
 // spare returns the verdict that was kept where the store is out of reach and
 // the grace is not over, else err.
 func (r *Resolver) spare(ctx context.Context, k cacheKey, now int64, err error) (*Verdict, error) {
-	grace := r.grace.Load()
-	if grace == 0 || ctx.Err() != nil || auth.CodeOf(err) != auth.Unavailable {
-		return nil, err
-	}
-	silent, heard := r.staleness.silent(r.now())
-	if !heard || int64(silent) >= int64(r.staleness.bound())+grace {
+	if ctx.Err() != nil || auth.CodeOf(err) != auth.Unavailable || !r.Knows() {
 		return nil, err
 	}
 	if v := r.cached(ctx, k, now); v != nil {
 		return v, nil
 	}
 	return nil, err
+}
+
+// Knows reports whether verdicts in the cache count although the store is out of
+// reach: until the trust in them and the grace are over.
+func (r *Resolver) Knows() bool {
+	silent, heard := r.staleness.silent()
+	return heard && silent < r.staleness.bound()+time.Duration(r.grace.Load())
 }
 
 // bound returns how long the trust lasts.
@@ -151,8 +154,10 @@ func (r *Resolver) patience() time.Duration {
 
 // FeedState is how a feed of changes stands.
 type FeedState struct {
-	// Heard is when it last showed all that there was; zero for never.
-	Heard time.Time
+	// Heard says that it was ever heard of, and Silent how long ago it last
+	// showed all that there was.
+	Heard  bool
+	Silent time.Duration
 	// Broken says that the last attempt to follow it failed.
 	Broken bool
 }
@@ -163,7 +168,11 @@ func (r *Resolver) Feeds() []FeedState {
 	defer r.staleness.mu.Unlock()
 	var all []FeedState
 	for _, f := range r.staleness.feeds {
-		all = append(all, FeedState{Heard: f.heard, Broken: f.broken})
+		state := FeedState{Heard: !f.heard.IsZero(), Broken: f.broken}
+		if state.Heard {
+			state.Silent = time.Since(f.heard)
+		}
+		all = append(all, state)
 	}
 	return all
 }

@@ -23,6 +23,8 @@ type RuntimeConfig struct {
 	// MaxStaleness is how long verdicts are trusted while the change feed is
 	// silent; 0 is the default of package authn.
 	MaxStaleness time.Duration
+	// Grace is how much longer they count while the store is out of reach.
+	Grace time.Duration
 	// KeyLifetime is as [Runtime.SetKeyLifetime] takes it.
 	KeyLifetime time.Duration
 	Hashing     password.Options
@@ -70,7 +72,7 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 		Ring:     c.Ring,
 		Now:      c.Now,
 		Resolver: authn.New(authn.Config{
-			Store: c.Store, Signers: signers, Issuers: issuers, Now: c.Now, MaxStaleness: c.MaxStaleness,
+			Store: c.Store, Signers: signers, Issuers: issuers, Now: c.Now, MaxStaleness: c.MaxStaleness, Grace: c.Grace,
 		}),
 	}
 	if rt.failed = c.Failed; rt.failed == nil {
@@ -147,11 +149,23 @@ func (rt *Runtime) sweepOnce(ctx context.Context) time.Duration {
 	if err != nil {
 		return sweepInterval
 	}
-	changes, err := rt.Store.Changes.TrimChanges(ctx, rt.Now().Add(-keepChanges), sweepRows)
+	changes, err := rt.trim(ctx)
 	if err != nil || (rows < sweepRows && changes < sweepRows) {
 		return sweepInterval
 	}
 	return sweepPause
+}
+
+// trim removes old changes from every feed and returns how many.
+func (rt *Runtime) trim(ctx context.Context) (all int, err error) {
+	for _, f := range rt.Store.Feeds() {
+		n, err := f.TrimChanges(ctx, rt.Now().Add(-keepChanges), sweepRows)
+		if err != nil {
+			return 0, err
+		}
+		all += n
+	}
+	return all, nil
 }
 
 // tend rotates signing keys that are due and removes those that are over, from
