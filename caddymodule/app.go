@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -16,9 +15,9 @@ import (
 
 // appState is what an [App] holds beside its configuration.
 type appState struct {
-	ctx  caddy.Context
-	log  *zap.Logger
-	path string
+	ctx caddy.Context
+	log *zap.Logger
+	at  storage
 	// ring is nil where the key ring is kept in Caddy's storage.
 	ring   *token.Ring
 	key    string
@@ -53,10 +52,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) resolve() error {
 	repl := caddy.NewReplacer()
 	var err error
-	if a.state.path, err = a.storePath(repl); err != nil {
+	if a.state.at, err = a.storage(repl); err != nil {
 		return err
 	}
-	if a.state.key, err = filepath.Abs(a.state.path); err != nil || len(a.KeyRing) == 0 {
+	if a.state.key, err = a.state.at.key(); err != nil || len(a.KeyRing) == 0 {
 		return err
 	}
 	// A key that was replaced in its file counts from the next reload on.
@@ -64,18 +63,6 @@ func (a *App) resolve() error {
 	a.state.ring, digest, err = readRing(repl, a.KeyRing)
 	a.state.key += "\x00" + digest
 	return err
-}
-
-// storePath returns the file of the store.
-func (a *App) storePath(repl *caddy.Replacer) (string, error) {
-	if a.Store == nil || a.Store.Path == "" {
-		return filepath.Join(caddy.AppDataDir(), "gatehouse.db"), nil
-	}
-	path, err := repl.ReplaceOrErr(a.Store.Path, true, true)
-	if err != nil {
-		return "", fmt.Errorf("store path %s: %w", a.Store.Path, err)
-	}
-	return path, nil
 }
 
 // Start opens the store, unless a configuration before this one has it open,
@@ -91,6 +78,7 @@ func (a *App) Start() error {
 	}
 	rt := a.state.shared.runtime()
 	rt.Resolver.SetMaxStaleness(time.Duration(a.MaxStaleness))
+	rt.Resolver.SetGrace(time.Duration(a.Grace))
 	rt.SetKeyLifetime(time.Duration(a.SigningKeyLifetime))
 	a.state.mu.Lock()
 	defer a.state.mu.Unlock()

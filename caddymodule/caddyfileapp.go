@@ -9,14 +9,13 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 )
 
-// engines are the stores that exist.
-var engines = []string{"sqlite"}
-
 // parseApp reads the global option. Syntax:
 //
 //	gatehouse {
-//	    store                sqlite [<file>]
+//	    store                sqlite [<file>] | postgres <url> { … }
+//	    sessions             redis <url> { … }
 //	    max_staleness        <duration>
+//	    grace                <duration>
 //	    key_ring             <file…>
 //	    signing_key_lifetime <duration> | off
 //	}
@@ -45,19 +44,31 @@ func (a *App) parseOption(d *caddyfile.Dispenser) error {
 	switch d.Val() {
 	case "store":
 		return a.parseStore(d)
+	case "sessions":
+		return a.parseSessions(d)
 	case "max_staleness":
-		text, err := oneArg(d, "max_staleness <duration>")
-		if err != nil {
-			return err
-		}
-		a.MaxStaleness, err = duration(d, "max_staleness", text)
-		return err
+		return durationLine(d, &a.MaxStaleness)
+	case "grace":
+		return durationLine(d, &a.Grace)
 	case "key_ring":
 		return a.parseKeyRing(d)
 	case "signing_key_lifetime":
 		return a.parseKeyLifetime(d)
 	}
-	return unknownWord(d, "the global option gatehouse", []string{"store", "max_staleness", "key_ring", "signing_key_lifetime"})
+	return unknownWord(d, "the global option gatehouse", []string{
+		"store", "sessions", "max_staleness", "grace", "key_ring", "signing_key_lifetime",
+	})
+}
+
+// durationLine reads the one argument of the word that the dispenser is at.
+func durationLine(d *caddyfile.Dispenser, into *caddy.Duration) error {
+	word := d.Val()
+	text, err := oneArg(d, word+" <duration>")
+	if err != nil {
+		return err
+	}
+	*into, err = duration(d, word, text)
+	return err
 }
 
 // forever is a lifetime that is switched off.
@@ -76,18 +87,6 @@ func (a *App) parseKeyLifetime(d *caddyfile.Dispenser) error {
 		return err
 	}
 	return located(d, checkKeyLifetime(a.SigningKeyLifetime))
-}
-
-func (a *App) parseStore(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) < 1 || len(args) > 2 {
-		return wrongCount(d, "store sqlite [<file>]")
-	}
-	a.Store = &Store{Engine: args[0]}
-	if len(args) == 2 {
-		a.Store.Path = args[1]
-	}
-	return located(d, a.Store.check())
 }
 
 func (a *App) parseKeyRing(d *caddyfile.Dispenser) error {

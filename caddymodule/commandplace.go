@@ -66,13 +66,13 @@ func (p *place) open(ctx context.Context) (a *admin.Admin, done func() error, er
 
 // openStore opens the store of a configuration that is not running.
 func (a *App) openStore(ctx context.Context) (store.Store, error) {
-	path, err := a.storePath(caddy.NewReplacer())
+	at, err := a.storage(caddy.NewReplacer())
 	if err != nil {
 		return store.Store{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return sqlstore.OpenSQLite(ctx, path, sqlstore.Options{Now: time.Now})
+	return at.open(ctx, sqlstore.Options{Now: time.Now})
 }
 
 // setup is what a configuration that is not running says of where things are

@@ -14,10 +14,19 @@ type App struct {
 	// SQLite file in Caddy's data directory.
 	Store *Store `json:"store,omitempty"`
 
+	// Where sessions, the records of issued tokens, are kept apart from the
+	// rest. The default is the store.
+	Sessions *Sessions `json:"sessions,omitempty"`
+
 	// How long the cache of verdicts is trusted while nothing is heard of
 	// changes that other processes make, e.g. a revoked token. The default
 	// is 5s.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
+
+	// How much longer than that a verdict of the cache counts while the store
+	// is out of reach. What was revoked elsewhere meanwhile counts as long.
+	// The default is not at all.
+	Grace caddy.Duration `json:"grace,omitempty"`
 
 	// Files with the keys that seal secrets in the store and pass codes. The
 	// first seals; all of them open. Placeholders are replaced. The default
@@ -34,12 +43,37 @@ type App struct {
 
 // Store says where accounts, keys and sessions are kept.
 type Store struct {
-	// The engine: `sqlite`, which is the default.
+	// The engine: `sqlite`, which is the default, or `postgres`.
 	Engine string `json:"engine,omitempty"`
 
 	// The file of the sqlite engine. Placeholders are replaced. The default
 	// is `gatehouse.db` in Caddy's data directory.
 	Path string `json:"path,omitempty"`
+
+	// The URL of the postgres engine, e.g. `{env.DATABASE_URL}`, or the list
+	// of settings that libpq takes. Placeholders are replaced.
+	URL string `json:"url,omitempty"`
+
+	// The most connections to postgres that one gateway keeps. The default
+	// is 16.
+	MaxConnections int `json:"max_connections,omitempty"`
+}
+
+// Sessions says where sessions are kept apart from the rest.
+type Sessions struct {
+	// The engine: `redis`, which is Valkey too.
+	Engine string `json:"engine,omitempty"`
+
+	// The URL of the servers, e.g. `{env.REDIS_URL}`. Placeholders are
+	// replaced.
+	URL string `json:"url,omitempty"`
+
+	// How many replicas must have a write before it is answered. The default
+	// is none.
+	Replicas int `json:"replicas,omitempty"`
+
+	// How long to wait for the replicas. The default is 500ms.
+	ReplicasTimeout caddy.Duration `json:"replicas_timeout,omitempty"`
 }
 
 // Handler is the gateway in front of an API. It answers the login calls of the

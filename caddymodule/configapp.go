@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -11,26 +10,21 @@ import (
 
 var errEmptyIdentity = errors.New("identity says nothing: it takes header, assertion and keep_credentials")
 
-// check holds a store against what exists.
-func (s *Store) check() error {
-	if s.Engine != "" && !slices.Contains(engines, s.Engine) {
-		return fmt.Errorf("there is no store %q: it can be %s", s.Engine, alternatives(engines))
-	}
-	return nil
-}
-
 // check holds the shared configuration against its rules.
 func (a *App) check() error {
 	if err := checkNotNegative("max_staleness", a.MaxStaleness); err != nil {
 		return err
 	}
+	if err := checkNotNegative("grace", a.Grace); err != nil {
+		return err
+	}
 	if err := checkKeyLifetime(a.SigningKeyLifetime); err != nil {
 		return err
 	}
-	if a.Store == nil {
-		return nil
+	if err := a.Store.check(); err != nil {
+		return err
 	}
-	return a.Store.check()
+	return a.Sessions.check()
 }
 
 // minKeyLifetime keeps keys from piling up: each stays until what it signed has

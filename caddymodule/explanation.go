@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/http"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,8 +123,8 @@ func listens(srv *caddyhttp.Server, port uint) bool {
 // explainer opens the store and has every guard explain itself. Neither a
 // store nor a key ring is made where there is none.
 func (d *dryRun) explainer(ctx context.Context) (x *gateway.Explainer, done func() error, err error) {
-	if _, err := os.Stat(d.app.state.path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no store %s: the gateway has not run with this configuration, or as another user", d.app.state.path)
+	if path := d.app.state.at.absent(); path != "" {
+		return nil, nil, fmt.Errorf("there is no store %s: the gateway has not run with this configuration, or as another user", path)
 	}
 	ring, err := d.ring(ctx)
 	if err != nil {

@@ -83,7 +83,7 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := sqlstore.OpenSQLite(ctx, a.state.path, sqlstore.Options{
+	rows, err := a.state.at.open(ctx, sqlstore.Options{
 		Now:      time.Now,
 		LockWait: lockWait,
 		Observe:  func(op string, took time.Duration, _ error) { figures.observeStore(op, took) },
@@ -93,8 +93,8 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	}
 	return gateway.NewRuntime(gateway.RuntimeConfig{
 		Store: rows, Ring: ring, Now: time.Now, MaxStaleness: time.Duration(a.MaxStaleness),
-		KeyLifetime: time.Duration(a.SigningKeyLifetime),
-		Failed:      logFailed,
+		Grace: time.Duration(a.Grace), KeyLifetime: time.Duration(a.SigningKeyLifetime),
+		Failed: logFailed,
 	}), nil
 }
 

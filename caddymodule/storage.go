@@ -1,0 +1,112 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/store/redisstore"
+	"github.com/gatehouse-auth/gatehouse/internal/store/splitstore"
+	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
+)
+
+// storage is where a configuration has everything kept, its placeholders
+// replaced.
+type storage struct {
+	engine, path   string
+	url            auth.Secret
+	maxConnections int
+	// sessions is the zero value where they are kept with the rest.
+	sessions redisstore.Options
+}
+
+// storage resolves where everything is kept.
+func (a *App) storage(repl *caddy.Replacer) (s storage, err error) {
+	s.engine = a.Store.engine()
+	if s.engine == engineSQLite {
+		s.path, err = a.storePath(repl)
+	} else {
+		s.maxConnections = a.Store.MaxConnections
+		s.url, err = secretFrom("store postgres", a.Store.URL, repl)
+	}
+	if err != nil || a.Sessions == nil {
+		return s, err
+	}
+	s.sessions = redisstore.Options{Replicas: a.Sessions.Replicas, ReplicasTimeout: time.Duration(a.Sessions.ReplicasTimeout)}
+	s.sessions.URL, err = secretFrom("sessions redis", a.Sessions.URL, repl)
+	return s, err
+}
+
+// storePath returns the file of the store.
+func (a *App) storePath(repl *caddy.Replacer) (string, error) {
+	if a.Store == nil || a.Store.Path == "" {
+		return filepath.Join(caddy.AppDataDir(), "gatehouse.db"), nil
+	}
+	path, err := repl.ReplaceOrErr(a.Store.Path, true, true)
+	if err != nil {
+		return "", fmt.Errorf("store path %s: %w", a.Store.Path, err)
+	}
+	return path, nil
+}
+
+// secretFrom replaces the placeholders of a URL that may hold a password, and
+// does not repeat it.
+func secretFrom(what, text string, repl *caddy.Replacer) (auth.Secret, error) {
+	out, err := repl.ReplaceOrErr(text, true, true)
+	if err != nil {
+		return auth.Secret{}, fmt.Errorf("%s: a placeholder of its url is empty or unknown", what)
+	}
+	return auth.NewSecret(out), nil
+}
+
+// key tells one storage from another, without a secret in it.
+func (s storage) key() (string, error) {
+	if s.engine == engineSQLite {
+		path, err := filepath.Abs(s.path)
+		return path + "\x00" + digestOf(s.sessions.URL), err
+	}
+	return s.engine + "\x00" + digestOf(s.url) + "\x00" + digestOf(s.sessions.URL), nil
+}
+
+func digestOf(s auth.Secret) string { return auth.DigestOf(s.Reveal()).String() }
+
+// absent returns the file that is not there yet, "" for none.
+func (s storage) absent() string {
+	if s.engine != engineSQLite {
+		return ""
+	}
+	if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
+		return s.path
+	}
+	return ""
+}
+
+// open opens what everything is kept in.
+func (s storage) open(ctx context.Context, o sqlstore.Options) (store.Store, error) {
+	rows, err := s.openRows(ctx, o)
+	if err != nil || s.sessions.URL.Empty() {
+		return rows, err
+	}
+	s.sessions.Now, s.sessions.Observe = o.Now, o.Observe
+	sessions, err := redisstore.Open(ctx, s.sessions)
+	if err != nil {
+		return store.Store{}, errors.Join(err, rows.Close())
+	}
+	return splitstore.New(rows, sessions), nil
+}
+
+func (s storage) openRows(ctx context.Context, o sqlstore.Options) (store.Store, error) {
+	if s.engine == engineSQLite {
+		return sqlstore.OpenSQLite(ctx, s.path, o)
+	}
+	o.MaxConns = s.maxConnections
+	return sqlstore.OpenPostgres(ctx, s.url, o)
+}
