@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/internal/clock"
 	"github.com/gatehouse-auth/gatehouse/internal/gateway"
 	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
 )
@@ -83,8 +84,9 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := newClock(logSetBack).Now
 	rows, err := a.state.at.open(ctx, sqlstore.Options{
-		Now:      time.Now,
+		Now:      now,
 		LockWait: lockWait,
 		Observe:  func(op string, took time.Duration, _ error) { figures.observeStore(op, took) },
 	})
@@ -92,18 +94,28 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 		return nil, err
 	}
 	return gateway.NewRuntime(gateway.RuntimeConfig{
-		Store: rows, Ring: ring, Now: time.Now, MaxStaleness: time.Duration(a.MaxStaleness),
+		Store: rows, Ring: ring, Now: now, MaxStaleness: time.Duration(a.MaxStaleness),
 		Grace: time.Duration(a.Grace), KeyLifetime: time.Duration(a.SigningKeyLifetime),
 		Failed: logFailed,
 	}), nil
 }
 
-// logFailed logs work in the background that failed. A runtime outlives the
-// configuration that opened it, and the logs of that one: so the logger is the
-// one of now.
+// currentLog is the log of the configuration that runs. A runtime outlives the
+// configuration that opened it, and the logs of that one.
+func currentLog() *zap.Logger { return caddy.Log().Named("gatehouse") }
+
+// logFailed logs work in the background that failed.
 func logFailed(work string, err error) {
-	caddy.Log().Named("gatehouse").Error("work in the background failed and will be tried again",
-		zap.String("work", work), zap.Error(err))
+	currentLog().Error("work in the background failed and will be tried again", zap.String("work", work), zap.Error(err))
+}
+
+// newClock makes the clock of a runtime; tests set another.
+var newClock = clock.New
+
+// logSetBack logs that the clock of the machine was set back.
+func logSetBack(by time.Duration) {
+	currentLog().Error("the clock of this machine was set back", zap.Duration("by", by),
+		zap.String("effect", "tokens end as if it had not been, until it has caught up or the gateway is started anew"))
 }
 
 // runtime returns the runtime, nil before it is open.

@@ -23,7 +23,7 @@ const root = "../.."
 // the floors below its own and none beside it, except where beside says so. A
 // path ending in /... stands for the packages below it.
 var floors = [][]string{
-	{"internal/auth", "internal/lint", "internal/dudect", "internal/testserver", "docs/..."},
+	{"internal/auth", "internal/lint", "internal/dudect", "internal/testserver", "internal/clock", "docs/..."},
 	{"internal/store", "internal/bearer", "internal/forward", "internal/policy", "internal/password", "internal/password/...", "internal/throttle"},
 	{"internal/store/...", "internal/token", "internal/issuer"},
 	{"internal/authn"},
