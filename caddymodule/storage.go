@@ -40,7 +40,7 @@ func (a *App) storage(repl *caddy.Replacer) (s storage, err error) {
 	if err != nil || a.Sessions == nil {
 		return s, err
 	}
-	s.sessions = redisstore.Options{Replicas: a.Sessions.Replicas, ReplicasTimeout: time.Duration(a.Sessions.ReplicasTimeout)}
+	s.sessions = redisstore.Options{Replicas: a.Sessions.Replicas, ReplicaWait: time.Duration(a.Sessions.ReplicasTimeout)}
 	s.sessions.URL, err = secretFrom("sessions redis", a.Sessions.URL, repl)
 	return s, err
 }
