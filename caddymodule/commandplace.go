@@ -72,7 +72,7 @@ func (a *App) openStore(ctx context.Context) (store.Store, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return at.open(ctx, sqlstore.Options{Now: time.Now})
+	return at.open(ctx, sqlstore.Options{Now: time.Now}, func(string) {}) // the gateway says so at its start
 }
 
 // setup is what a configuration that is not running says of where things are

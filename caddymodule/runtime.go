@@ -89,7 +89,7 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 		Now:      now,
 		LockWait: lockWait,
 		Observe:  func(op string, took time.Duration, _ error) { figures.observeStore(op, took) },
-	})
+	}, func(text string) { a.state.log.Warn(text) })
 	if err != nil {
 		return nil, err
 	}

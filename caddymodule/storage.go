@@ -89,8 +89,9 @@ func (s storage) absent() string {
 	return ""
 }
 
-// open opens what everything is kept in.
-func (s storage) open(ctx context.Context, o sqlstore.Options) (store.Store, error) {
+// open opens what everything is kept in. notice is told what the operator should
+// see to, in one sentence each.
+func (s storage) open(ctx context.Context, o sqlstore.Options, notice func(string)) (store.Store, error) {
 	rows, err := s.openRows(ctx, o)
 	if err != nil || s.sessions.URL.Empty() {
 		return rows, err
@@ -100,6 +101,9 @@ func (s storage) open(ctx context.Context, o sqlstore.Options) (store.Store, err
 	if err != nil {
 		return store.Store{}, errors.Join(err, rows.Close())
 	}
+	for _, text := range sessions.Notices() {
+		notice(text)
+	}
 	return splitstore.New(rows, sessions), nil
 }
 
@@ -108,5 +112,5 @@ func (s storage) openRows(ctx context.Context, o sqlstore.Options) (store.Store,
 		return sqlstore.OpenSQLite(ctx, s.path, o)
 	}
 	o.MaxConns = s.maxConnections
-	return sqlstore.OpenPostgres(ctx, s.url, o)
+	return sqlstore.OpenPostgres(ctx, s.url.Reveal(), o)
 }
