@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -44,17 +45,15 @@ func (s *Sessions) exchange(ctx context.Context, do func(ctx context.Context)) e
 // run runs a script on the server as one step, with the prefix and the time
 // before args.
 func (s *Sessions) run(ctx context.Context, p script, args ...string) (result rueidis.RedisResult, err error) {
+	var unconfirmed error
 	err = s.exchange(ctx, func(ctx context.Context) {
 		if p.reads || s.o.Replicas == 0 {
 			result = s.ask(ctx, p, args...)
 			return
 		}
-		result, err = s.confirmed(ctx, p, args...)
+		result, unconfirmed = s.confirmed(ctx, p, args...)
 	})
-	if err == nil {
-		err = result.Error()
-	}
-	return result, err
+	return result, cmp.Or(err, unconfirmed, result.Error())
 }
 
 // ask sends the script by its hash, and in full where the server does not know

@@ -124,8 +124,11 @@ func (s *Sessions) deliver(entered rueidis.RedisMessage) error {
 // catchUp reads the log on from where this process left it and returns the newest
 // sequence. Where the log is not the continuation of what was read, the server
 // lost writes, and it records that everything changed: when it returns
-// without an error, nothing that was lost is vouched for.
+// without an error, nothing that was lost is vouched for. Callers follow it one
+// at a time, and none waits for others longer than for the server.
 func (s *Sessions) catchUp(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
 	f := s.feed
 	select {
 	case f.reading <- struct{}{}:

@@ -116,6 +116,11 @@ func (s *Sessions) inspectVersion(ctx context.Context, node rueidis.Client) erro
 	}
 	field := hello["version"]
 	version, _ := field.ToString()
+	return newEnough(version)
+}
+
+// newEnough returns an error for a version that is not known to be enough.
+func newEnough(version string) error {
 	major, _, _ := strings.Cut(version, ".")
 	if n, err := strconv.Atoi(major); err != nil || n < oldest {
 		return fmt.Errorf("its version is %q, and %d or later is needed", version, oldest)

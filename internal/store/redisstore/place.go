@@ -19,6 +19,9 @@ const (
 	dialTimeout   = 400 * time.Millisecond
 	answerTimeout = 500 * time.Millisecond
 	pingInterval  = 300 * time.Millisecond
+	// retryDelay is how soon a look-up is repeated, within its timeout, and how
+	// soon a connection that listens is made again. Writes are never repeated.
+	retryDelay = 50 * time.Millisecond
 	// topologyInterval is how often sentinels and clusters are asked who is
 	// the master, beside being told.
 	topologyInterval = 2 * time.Second
@@ -75,6 +78,7 @@ func tune(c rueidis.ClientOption) rueidis.ClientOption {
 	c.ClientName = "gatehouse"
 	c.ClientSetInfo = rueidis.DisableClientSetInfo
 	c.DisableCache = true // the verdict cache is above the store
+	c.RetryDelay = func(int, rueidis.Completed, error) time.Duration { return retryDelay }
 	c.Dialer.Timeout, c.Dialer.KeepAlive = dialTimeout, pingInterval
 	c.ConnWriteTimeout = answerTimeout
 	c.BlockingPoolSize = maxConnections
