@@ -79,7 +79,7 @@ func redis(t testing.TB, program string, config *tls.Config, settings []string) 
 	s.process = process{
 		t: t, name: program, asked: syscall.SIGTERM,
 		command: func() *exec.Cmd {
-			return exec.CommandContext(t.Context(), path, file) //nolint:gosec // a program of this machine
+			return exec.CommandContext(t.Context(), path, file)
 		},
 		ready: func() error {
 			reply, err := s.Do("PING")
