@@ -72,7 +72,7 @@ func (e *file) first(ctx context.Context, query string, args []any, row func(sca
 	}
 	defer e.end()
 	ctx = context.WithoutCancel(ctx)
-	st, err := e.statements.of(ctx, query)
+	st, err := e.statements.of(ctx, query) //nolint:sqlclosecheck // it is kept, and closed with the others
 	if err != nil {
 		return err
 	}

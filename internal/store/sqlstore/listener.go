@@ -57,7 +57,7 @@ func (l *listener) wait(ctx context.Context, after int64) error {
 	pulse := time.NewTimer(heartbeat)
 	defer pulse.Stop()
 	for {
-		latest, _, err, news := l.state()
+		latest, _, news, err := l.state()
 		if err != nil || latest > after {
 			return err
 		}
@@ -76,10 +76,10 @@ func (l *listener) wait(ctx context.Context, after int64) error {
 	}
 }
 
-func (l *listener) state() (latest int64, known bool, err error, news <-chan struct{}) {
+func (l *listener) state() (latest int64, known bool, news <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.latest, l.known, l.err, l.news
+	return l.latest, l.known, l.news, l.err
 }
 
 // saw notes a sequence that is visible.

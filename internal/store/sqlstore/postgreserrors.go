@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -80,7 +81,8 @@ func broken(err error) bool {
 // cut reports whether a broken connection was ended by the other side.
 func cut(err error) bool {
 	e, timeout := errors.AsType[net.Error](err)
-	return broken(err) && !(timeout && e.Timeout()) && !errors.Is(err, context.DeadlineExceeded)
+	late := timeout && e.Timeout() || errors.Is(err, context.DeadlineExceeded)
+	return broken(err) && !late
 }
 
 // plainPostgres returns an error of the server without what it may quote of a
@@ -130,10 +132,16 @@ func explainPostgres(place string, err error) error {
 	return fmt.Errorf("the PostgreSQL store %s cannot be opened: %w", place, plainPostgres(err))
 }
 
-// unprefixed returns what a connect error wraps: it names the place by itself.
+// unprefixed returns what a connect error wraps, in one line: it names the place
+// by itself, and has a line for each address.
 func unprefixed(err error) error {
-	if e, ok := errors.AsType[*pgconn.ConnectError](err); ok && e.Unwrap() != nil {
-		return e.Unwrap()
+	e, ok := errors.AsType[*pgconn.ConnectError](err)
+	if !ok || e.Unwrap() == nil {
+		return err
 	}
-	return err
+	var lines []string
+	for line := range strings.Lines(e.Unwrap().Error()) {
+		lines = appendNew(lines, strings.TrimSpace(line))
+	}
+	return &plainError{strings.Join(lines, "; "), e.Unwrap()}
 }

@@ -219,8 +219,7 @@ func searchOn(ctx context.Context, conn *pgx.Conn, f *found, page store.Page, ro
 	}
 	defer func() { _ = t.Rollback(ctx) }() // it has changed nothing
 	// There are as many of these queries as filters: none is kept.
-	once := []any{pgx.QueryExecModeDescribeExec}
-	values := append(once, f.values...)
+	values := append([]any{pgx.QueryExecModeDescribeExec}, f.values...)
 	if err := t.QueryRow(ctx, numbered(f.count), values...).Scan(&f.total); err != nil {
 		return err
 	}
