@@ -129,7 +129,7 @@ func explainPostgres(place string, err error) error {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return fmt.Errorf("the PostgreSQL store %s cannot be reached: %w", place, unprefixed(err))
 	}
-	return fmt.Errorf("the PostgreSQL store %s cannot be opened: %w", place, plainPostgres(err))
+	return fmt.Errorf("the PostgreSQL store %s cannot be opened: %w", place, err)
 }
 
 // unprefixed returns what a connect error wraps, in one line: it names the place
