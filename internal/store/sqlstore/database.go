@@ -30,7 +30,7 @@ type Options struct {
 	Wait time.Duration
 	// MaxConns is how many connections to PostgreSQL are open at most, beside
 	// the one that listens for changes; 0 is what the DSN says by
-	// pool_max_conns, else 16. Half of them read, half of them write.
+	// pool_max_conns, else 16, and at least 4. Half of them read.
 	MaxConns int
 }
 

@@ -17,8 +17,8 @@ const (
 	// statements are sent at once, so that a node that is stopped leaves none
 	// of them open.
 	maxInserts = 128
-	// maxInserting is how many such transactions are under way. While some
-	// sync, the next one fills.
+	// maxInserting is how many such transactions are under way, on connections
+	// that other writes do not take. While some sync, the next one fills.
 	maxInserting = 2
 )
 
@@ -46,7 +46,7 @@ type insertion struct {
 var errAlone = errors.New("the row was not added with others")
 
 func (s *server) insert(ctx context.Context, r sessionRow) error {
-	leave, err := s.enter(ctx, make(chan struct{}, 1)) // the inserter takes the turns
+	leave, err := s.enter(ctx, make(chan struct{}, 1)) // it takes no turn of others
 	if err != nil {
 		return err
 	}
@@ -144,12 +144,6 @@ func (i *inserter) transact(batch []*insertion) (added []bool, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*s.patience)
 	defer cancel()
-	select {
-	case s.writing <- struct{}{}:
-		defer func() { <-s.writing }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, s.failed(err)

@@ -528,3 +528,29 @@ func TestThePlansOfPostgresUseAnIndex(t *testing.T) {
 		}
 	}
 }
+
+// TestAUserWhoMayNotMakeTablesIsEnoughOnceTheyAreThere, in a schema of another
+// name.
+func TestAUserWhoMayNotMakeTablesIsEnoughOnceTheyAreThere(t *testing.T) {
+	pg := testserver.Postgres(t, "fsync=off")
+	pg.Exec(pg.DSN(), "CREATE SCHEMA kept AUTHORIZATION gatehouse; CREATE ROLE gateway LOGIN; CREATE TABLE public.recipes (name TEXT)")
+	owner := pg.DSN() + "&search_path=kept"
+	d := openServer(t, owner, patient)
+	insert(t, d, 0)
+	for _, grant := range []string{
+		"GRANT USAGE ON SCHEMA kept TO gateway",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA kept TO gateway",
+		"GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA kept TO gateway",
+	} {
+		pg.Exec(pg.DSN(), grant)
+	}
+	e := openServer(t, strings.Replace(owner, "//gatehouse@", "//gateway@", 1), patient)
+	has(t, e, 0)
+	works(t, e, 100)
+	if _, err := e.TrimChanges(t.Context(), time.Now().Add(time.Hour), 10); err != nil {
+		t.Error(err)
+	}
+	if err := e.engine.(*server).forgetAll(1000); err != nil {
+		t.Error(err)
+	}
+}

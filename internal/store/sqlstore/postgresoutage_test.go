@@ -309,3 +309,25 @@ func TestErrorsOfPostgresShowNoSecret(t *testing.T) {
 		}
 	}
 }
+
+func TestAStoreIsClosedInTimeWhileItsServerDoesNotAnswer(t *testing.T) {
+	server := testserver.Postgres(t)
+	d, err := openPostgres(t.Context(), server.DSN(), postgresFlavour(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	insert(t, d, 0)
+	works(t, d, 10)
+	if err := d.TouchSession(t.Context(), "default", testSession(0).ID, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	server.Pause()
+	start := time.Now()
+	if err := d.shut(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > 2*prompt {
+		t.Errorf("took %v", took)
+	}
+	server.Resume()
+}

@@ -29,8 +29,8 @@ type server struct {
 	now      func() time.Time
 	observe  func(op string, took time.Duration, err error)
 	patience time.Duration // how long a read may take; a write three times that
-	reading  chan struct{} // one token for each read under way, so that neither
-	writing  chan struct{} // kind takes all connections from the other
+	reading  chan struct{} // one token for each read under way
+	writing  chan struct{} // and one for each write that is no login
 	rebound  sync.Map      // of queries that are constants
 	reach    *reach
 	listener *listener
@@ -49,11 +49,13 @@ const longest = 5 * time.Second
 
 // newServer returns a store over a schema that is up to date.
 func newServer(f *flavour, pool *pgxpool.Pool, version int, o Options) *database {
+	// Three kinds of calls that cannot take all connections from one another.
 	n := int(pool.Config().MaxConns)
+	writing := max(1, n/2-maxInserting)
 	touched := newTouches()
 	s := &server{
 		flavour: f, pool: pool, now: o.Now, observe: o.Observe, patience: o.Wait,
-		reading: make(chan struct{}, n-n/2), writing: make(chan struct{}, n/2), local: new(subscribers),
+		reading: make(chan struct{}, n-writing-maxInserting), writing: make(chan struct{}, writing), local: new(subscribers),
 	}
 	s.reach = newReach(s.probe, pool.Reset)
 	s.inserter = &inserter{server: s}
