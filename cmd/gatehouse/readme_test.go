@@ -92,10 +92,17 @@ func (g *gateway) output() string {
 // its site answers.
 func (g *gateway) start(args ...string) (stop func()) {
 	g.t.Helper()
+	return g.startUntil(os.Interrupt, append([]string{"gatehouse"}, args...)...)
+}
+
+// startUntil is start for a command that runs a gateway, and a signal that ends
+// it. stop returns once the gateway is gone.
+func (g *gateway) startUntil(how os.Signal, command ...string) (stop func()) {
+	g.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, "gatehouse", args...)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = g.folder, g.env, g, g
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.Cancel = func() error { return cmd.Process.Signal(how) }
 	cmd.WaitDelay = startTime
 	if err := cmd.Start(); err != nil {
 		g.t.Fatal(err)
