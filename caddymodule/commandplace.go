@@ -27,6 +27,10 @@ const (
 	defaultConfig = "Caddyfile"
 	// caddyfileAdapter is Caddy's name for its own format.
 	caddyfileAdapter = "caddyfile"
+	// commandWait is how long a call of a command waits for PostgreSQL. Nobody
+	// waits for its answer as for that of a request, and a server that is busy
+	// is no reason to fail.
+	commandWait = 5 * time.Second
 )
 
 // place says which realm of which store a command works on.
@@ -72,7 +76,8 @@ func (a *App) openStore(ctx context.Context) (store.Store, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return at.open(ctx, sqlstore.Options{Now: time.Now}, func(string) {}) // the gateway says so at its start
+	o := sqlstore.Options{Now: time.Now, Wait: commandWait}
+	return at.open(ctx, o, func(string) {}) // the gateway says so at its start
 }
 
 // setup is what a configuration that is not running says of where things are
