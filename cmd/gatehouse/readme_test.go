@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -189,7 +190,8 @@ func script(t *testing.T, block, port string) string {
 	return b.String()
 }
 
-// TestExamples runs the lines of every example's README as they stand there.
+// TestExamples runs the lines of every example's README as they stand there;
+// those of clusterExamples have a test of their own.
 func TestExamples(t *testing.T) {
 	needsCurl(t)
 	folders, err := filepath.Glob("../../examples/*/README.md")
@@ -198,6 +200,9 @@ func TestExamples(t *testing.T) {
 	}
 	for _, readme := range folders {
 		folder := filepath.Dir(readme)
+		if slices.Contains(clusterExamples, filepath.Base(folder)) {
+			continue
+		}
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			text, err := os.ReadFile(readme)
 			if err != nil {
