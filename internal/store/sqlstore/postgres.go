@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -70,6 +71,13 @@ func postgresFlavour() *flavour {
 	}
 }
 
+// CheckPostgres returns an error where [OpenPostgres] could not read a DSN. It
+// opens nothing and, like that, tells no password.
+func CheckPostgres(dsn string) error {
+	_, err := postgresConfig(dsn, Options{}, 0)
+	return err
+}
+
 // OpenPostgres opens the store in the database that dsn names, a URL or
 // keywords as libpq takes them; what it does not name comes from the PG*
 // variables of the environment. The schema is brought up to date; any number of
@@ -108,6 +116,9 @@ func openPostgres(ctx context.Context, dsn string, f *flavour, o Options) (*data
 // connection.
 func postgresConfig(dsn string, o Options, version int) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(dsn)
+	if file, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("the address of the PostgreSQL store names a file that cannot be read: %w", file)
+	}
 	if err != nil { // which may quote the password
 		return nil, errors.New("the address of the PostgreSQL store is not understood: it is postgres://user@host/database, or such keywords as host=… dbname=…")
 	}
@@ -217,5 +228,5 @@ func preparePostgres(ctx context.Context, f *flavour, config *pgx.ConnConfig, st
 
 // postgresPlace names a database without a secret.
 func postgresPlace(c *pgx.ConnConfig) string {
-	return fmt.Sprintf("%s at %s", c.Database, net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))))
+	return fmt.Sprintf("%s at %s", cmp.Or(c.Database, c.User), net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))))
 }

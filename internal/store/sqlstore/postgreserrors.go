@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -94,7 +95,7 @@ func plainPostgres(err error) error {
 	}
 	switch code := sqlState(err); {
 	case code != "" && (code[:2] == "22" || code[:2] == "23" || code[:2] == "42"):
-		return &plainError{fmt.Sprintf("PostgreSQL refuses the statement (SQLSTATE %s %s)", e.Code, e.ConstraintName), err}
+		return &plainError{fmt.Sprintf("PostgreSQL refuses the statement (%s)", strings.TrimSpace("SQLSTATE "+e.Code+" "+e.ConstraintName)), err}
 	default:
 		return &plainError{fmt.Sprintf("PostgreSQL says %s (SQLSTATE %s)", e.Message, e.Code), err}
 	}
@@ -133,7 +134,7 @@ func explainPostgres(place string, err error) error {
 }
 
 // unprefixed returns what a connect error wraps, in one line: it names the place
-// by itself, and has a line for each address.
+// by itself, and has a line for each address, tried with and without TLS.
 func unprefixed(err error) error {
 	e, ok := errors.AsType[*pgconn.ConnectError](err)
 	if !ok || e.Unwrap() == nil {
@@ -143,5 +144,14 @@ func unprefixed(err error) error {
 	for line := range strings.Lines(e.Unwrap().Error()) {
 		lines = appendNew(lines, strings.TrimSpace(line))
 	}
+	if told := slices.DeleteFunc(slices.Clone(lines), refusedTLS); len(told) > 0 {
+		lines = told
+	}
 	return &plainError{strings.Join(lines, "; "), e.Unwrap()}
+}
+
+// refusedTLS fits what is the fault only where nothing else is: without
+// sslmode=require a server need not have it.
+func refusedTLS(line string) bool {
+	return strings.HasSuffix(line, "tls error: server refused TLS connection")
 }
