@@ -32,6 +32,13 @@ type Sessions struct {
 	heard  sync.WaitGroup // the goroutine that listens
 }
 
+// Check returns an error where [Open] could not read a URL. It connects to
+// nothing and, like that, tells nothing of the URL.
+func Check(url auth.Secret) error {
+	_, err := place(Options{URL: url})
+	return err
+}
+
 // Open connects to a server, which must be there and must be fit to keep
 // sessions. The URL is one of
 //
@@ -54,7 +61,7 @@ func Open(ctx context.Context, o Options) (*Sessions, error) {
 	}
 	client, err := rueidis.NewClient(where)
 	if err != nil {
-		return nil, fmt.Errorf("the session store cannot be opened: %w", err)
+		return nil, fmt.Errorf("the session store at %s cannot be opened: %w", strings.Join(where.InitAddress, ", "), err)
 	}
 	s := &Sessions{
 		o: o, prefix: "{" + o.Prefix + "}:", client: client,
