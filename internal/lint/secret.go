@@ -11,7 +11,7 @@ var (
 	placeholder = regexp.MustCompile(`\{[^{}\s]*\}`)
 	// inURL is a password in a URL, inSetting one in a list of settings.
 	inURL     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@`)
-	inSetting = regexp.MustCompile(`(?i)(^|[\s;&?])(password|passwd|pwd|secret|token|api_?key)=[^\s;&]+`)
+	inSetting = regexp.MustCompile(`(?i)(^|[\s;&?])(\w*passw(?:or)?d|pwd|secret|token|api_?key)=[^\s;&]+`)
 	// run is a text that could be a random one.
 	run = regexp.MustCompile(`[A-Za-z0-9+=]+`)
 )
