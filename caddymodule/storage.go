@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -35,13 +37,13 @@ func (a *App) storage(repl *caddy.Replacer) (s storage, err error) {
 		s.path, err = a.storePath(repl)
 	} else {
 		s.maxConnections = a.Store.MaxConnections
-		s.url, err = secretFrom("store postgres", a.Store.URL, repl)
+		s.url, err = secretFrom("store postgres", a.Store.URL, repl, func(url auth.Secret) error { return sqlstore.CheckPostgres(url.Reveal()) })
 	}
 	if err != nil || a.Sessions == nil {
 		return s, err
 	}
 	s.sessions = redisstore.Options{Replicas: a.Sessions.Replicas, ReplicaWait: time.Duration(a.Sessions.ReplicasTimeout)}
-	s.sessions.URL, err = secretFrom("sessions redis", a.Sessions.URL, repl)
+	s.sessions.URL, err = secretFrom("sessions redis", a.Sessions.URL, repl, redisstore.Check)
 	return s, err
 }
 
@@ -57,14 +59,27 @@ func (a *App) storePath(repl *caddy.Replacer) (string, error) {
 	return path, nil
 }
 
+// variable is a placeholder whose name is none of the secret.
+var variable = regexp.MustCompile(`\{env\.\w+\}`)
+
 // secretFrom replaces the placeholders of a URL that may hold a password, and
-// does not repeat it.
-func secretFrom(what, text string, repl *caddy.Replacer) (auth.Secret, error) {
+// has check read what comes of it. No error repeats a part of it: what stands
+// between braces may be a password.
+func secretFrom(what, text string, repl *caddy.Replacer, check func(auth.Secret) error) (auth.Secret, error) {
 	out, err := repl.ReplaceOrErr(text, true, true)
 	if err != nil {
+		for _, name := range variable.FindAllString(text, -1) {
+			if strings.Contains(err.Error(), name) {
+				return auth.Secret{}, fmt.Errorf("%s: %s is empty or not set", what, name)
+			}
+		}
 		return auth.Secret{}, fmt.Errorf("%s: a placeholder of its url is empty or unknown", what)
 	}
-	return auth.NewSecret(out), nil
+	url := auth.NewSecret(out)
+	if err := check(url); err != nil {
+		return auth.Secret{}, fmt.Errorf("%s: %w", what, err)
+	}
+	return url, nil
 }
 
 // key tells one storage from another, without a secret in it.
