@@ -28,6 +28,7 @@ func backend(url string) storetest.Backend {
 func contract(t *testing.T, b storetest.Backend) {
 	t.Run("sessions", func(t *testing.T) { storetest.Sessions(t, b) })
 	t.Run("session queries", func(t *testing.T) { storetest.SessionQueries(t, b) })
+	t.Run("sealed sessions", func(t *testing.T) { storetest.SealedSessions(t, b) })
 	t.Run("changes", func(t *testing.T) { storetest.Changes(t, b) })
 	t.Run("shared", func(t *testing.T) { storetest.SharedSessions(t, b) })
 }

@@ -38,6 +38,8 @@ func Run(t *testing.T, b Backend) {
 		{"signing keys", SigningKeys},
 		{"changes", Changes},
 		{"cascades", Cascades},
+		{"sealed sessions", SealedSessions},
+		{"sealed keys", SealedKeys},
 		{"whole store", Whole},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, b) })
