@@ -133,4 +133,4 @@ func (s *Service) unseal(row store.Session) (auth.Secret, error) {
 	return auth.NewSecret(string(text)), err
 }
 
-func sealedIn(row store.Session) []byte { return token.Bind(row.Realm, "sessions", row.ID) }
+func sealedIn(row store.Session) []byte { return token.BindSession(row.Realm, row.ID) }

@@ -99,11 +99,11 @@ func (s *Signers) Rotate(ctx context.Context, use string) (id string, err error)
 	return "", auth.Fail(auth.NotFound, "", nil)
 }
 
-// rotate puts a new key in the place of one. That one is not opened: a key that
-// cannot be used any more is replaced like any other. But it must have been made
-// under our key ring: those who have another could not open the new one.
+// rotate puts a new key in the place of one. That one need not open: a key that
+// cannot be used any more is replaced like any other. But it must have been made,
+// or sealed, under our key ring: those who have another could not open the new one.
 func (s *Signers) rotate(ctx context.Context, old store.SigningKey) (id string, err error) {
-	if !genuineKeyID(s.ring, old.ID) {
+	if !genuineKeyID(s.ring, old.ID) && !s.ring.has(old.Sealed) {
 		return "", auth.Fail(auth.Conflict, "", fmt.Errorf("the signing key %q was made under another key ring than the one in use here", old.ID))
 	}
 	name := old.Algorithm
