@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -93,11 +94,16 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gateway.NewRuntime(gateway.RuntimeConfig{
+	rt := gateway.NewRuntime(gateway.RuntimeConfig{
 		Store: rows, Ring: ring, Now: now, MaxStaleness: time.Duration(a.MaxStaleness),
 		Grace: time.Duration(a.Grace), KeyLifetime: time.Duration(a.SigningKeyLifetime),
 		Failed: logFailed,
-	}), nil
+	})
+	// One clear error here in place of logins that are answered 500.
+	if err := rt.Signers.Load(ctx); err != nil {
+		return nil, errors.Join(err, rt.Close())
+	}
+	return rt, nil
 }
 
 // currentLog is the log of the configuration that runs. A runtime outlives the
