@@ -78,7 +78,7 @@ func apply(ctx context.Context, f *flavour, conn *sql.Conn, steps []migration, n
 		return err
 	}
 	if have > len(steps) {
-		return fmt.Errorf("its schema %d is newer than %d, the last that this gatehouse knows: run the version that wrote it, or a newer one", have, len(steps))
+		return errors.New(newer(have, len(steps)))
 	}
 	for _, s := range steps[have:] {
 		if err := s.apply(ctx, f, conn, now); err != nil {
@@ -86,6 +86,11 @@ func apply(ctx context.Context, f *flavour, conn *sql.Conn, steps []migration, n
 		}
 	}
 	return nil
+}
+
+// newer says that a schema is of a later version of the program.
+func newer(have, known int) string {
+	return fmt.Sprintf("its schema %d is newer than %d, the last that this gatehouse knows: run the version that wrote it, or a newer one", have, known)
 }
 
 func (m migration) apply(ctx context.Context, f *flavour, conn *sql.Conn, now time.Time) error {

@@ -12,10 +12,10 @@ const (
 	// not.
 	walkStep = 2000
 
-	walkSealed        = `SELECT realm, id, sealed FROM sessions WHERE (realm, id) > (?, ?) ORDER BY realm, id LIMIT ?`
-	resealSession     = `UPDATE sessions SET sealed = ? WHERE realm = ? AND id = ? AND sealed = ?`
-	resealSigningKey  = `UPDATE signing_keys SET sealed = ? WHERE id = ? AND sealed = ?`
-	countCodes        = `SELECT COUNT(*) FROM identifiers WHERE code IS NOT NULL`
+	walkSealed       = `SELECT realm, id, sealed FROM sessions WHERE (realm, id) > (?, ?) ORDER BY realm, id LIMIT ?`
+	resealSession    = `UPDATE sessions SET sealed = ? WHERE realm = ? AND id = ? AND sealed = ?`
+	resealSigningKey = `UPDATE signing_keys SET sealed = ? WHERE id = ? AND sealed = ?`
+	countCodes       = `SELECT COUNT(*) FROM identifiers WHERE code IS NOT NULL`
 )
 
 // WalkSealed implements [store.SealedSessions].

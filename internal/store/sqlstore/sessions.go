@@ -221,10 +221,16 @@ func encodeSession(s store.Session) sessionRow {
 
 // readSession reads a row, with a stamp that is not written yet.
 func (d *database) readSession(r scanner) (s store.Session, err error) {
+	s, err = scanSession(r)
+	s.Updated = d.touched.latest(row{stampSession, s.Realm, s.ID}, s.Updated)
+	return s, err
+}
+
+// scanSession reads a row as it is written.
+func scanSession(r scanner) (s store.Session, err error) {
 	err = r.Scan(&s.Realm, &s.ID, (*digestColumn)(&s.Digest), &s.Sealed, &s.Dialect, (*string)(&s.Kind), &s.Subject,
 		&s.Identity, &s.Associate, &s.KeyID, &s.Tenant, &s.Unit, (*stringsColumn)(&s.Scopes), (*stringsColumn)(&s.Flags),
 		&s.Slot, &s.Family, (*timeColumn)(&s.Issued), (*timeColumn)(&s.Updated), (*timeColumn)(&s.Expires),
 		(*durationColumn)(&s.Idle), (*timeColumn)(&s.Retired), (*timeColumn)(&s.Keep), &s.Version)
-	s.Updated = d.touched.latest(row{stampSession, s.Realm, s.ID}, s.Updated)
 	return s, err
 }
