@@ -264,3 +264,25 @@ func (a *Admin) ForgetRingKey(ctx context.Context, id string) (n int, err error)
 	}
 	return n, a.Store.Changes.Record(ctx, store.Change{Kind: store.SigningKeysChanged})
 }
+
+// Dispensable fails unless a key of the ring can be taken out: it must be there,
+// have sealed nothing that is kept, and not be the one that seals. Codes may need
+// it, unless that is accepted.
+func (u RingUse) Dispensable(id string, despiteCodes bool) error {
+	for _, k := range u.Keys {
+		switch {
+		case k.ID != id:
+			continue
+		case !k.InRing:
+			return refused("the key %s is not in the key ring: there is nothing to remove", id)
+		case k.Seals:
+			return refused("the key %s is the one that seals: rotate first", id)
+		case k.SigningKeys+k.Sessions > 0:
+			return refused("%d signing keys and %d tokens are sealed under the key %s: reseal first", k.SigningKeys, k.Sessions, id)
+		case u.Codes > 0 && !despiteCodes:
+			return refused("there are %d authentication codes, which may need the key %s: set them anew, or say --despite-codes to lose those that do", u.Codes, id)
+		}
+		return nil
+	}
+	return auth.Fail(auth.NotFound, "", fmt.Errorf("there is no key %q in the key ring", id))
+}
