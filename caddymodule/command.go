@@ -25,6 +25,8 @@ func commands() []command {
 		unitCommand(),
 		identifierCommand(),
 		signingKeyCommand(),
+		keyRingCommand(),
+		storeCommand(),
 		explainCommand(),
 		lintCommand(),
 	}
@@ -36,8 +38,8 @@ func init() {
 		Short: "Manages the accounts, keys and tokens of the gateway",
 		Long: `
 Manages what the gateway keeps: accounts, API keys, tokens, tenants, units,
-access identifiers and signing keys. All of it works while the gateway runs and takes effect
-there at once.`,
+access identifiers, signing keys, the key ring and the store as a whole. All but
+the key ring works while the gateway runs and takes effect there at once.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			asGroup(cmd)
 			explained(cmd)

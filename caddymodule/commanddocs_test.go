@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/admin"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
 )
 
 // What a command takes and prints is a promise: docs/commands.md tells all of it.
@@ -44,6 +45,15 @@ func TestTheDocumentationNamesEveryCommandFlagAndMember(t *testing.T) {
 		unitJSON{},
 		identifierJSON{},
 		signingKeyJSON{},
+		keyRingJSON{},
+		forgottenJSON{},
+		migratedJSON{},
+		backupJSON{},
+		checkJSON{},
+		admin.RingKey{},
+		admin.Resealed{},
+		sqlstore.Copied{},
+		sqlstore.TableCount{},
 		explanationJSON{},
 		explainedJSON{},
 		stepJSON{},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/certmagic"
 	"github.com/spf13/pflag"
 
 	"github.com/gatehouse-auth/gatehouse/internal/admin"
@@ -70,7 +71,7 @@ func (p *place) open(ctx context.Context) (a *admin.Admin, done func() error, er
 
 // openStore opens the store of a configuration that is not running.
 func (a *App) openStore(ctx context.Context) (store.Store, error) {
-	at, err := a.storage(caddy.NewReplacer())
+	at, err := a.resolved()
 	if err != nil {
 		return store.Store{}, err
 	}
@@ -78,6 +79,14 @@ func (a *App) openStore(ctx context.Context) (store.Store, error) {
 	defer cancel()
 	o := sqlstore.Options{Now: time.Now, Wait: commandWait}
 	return at.open(ctx, o, func(string) {}) // the gateway says so at its start
+}
+
+// resolved is where a configuration that is not running has everything kept.
+func (a *App) resolved() (storage, error) { return a.storage(caddy.NewReplacer()) }
+
+// noStore says that a file is not there, which a gateway or command would make.
+func noStore(file string) error {
+	return fmt.Errorf("there is no store %s: the gateway has not run with this configuration, or as another user", file)
 }
 
 // setup is what a configuration that is not running says of where things are
@@ -129,20 +138,29 @@ func (s *setup) ring(ctx context.Context) (*token.Ring, error) {
 		ring, _, err := readRing(caddy.NewReplacer(), s.app.KeyRing)
 		return ring, err
 	}
+	storage, done, err := s.storage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return ringIn(ctx, storage)
+}
+
+// storage returns Caddy's own storage of a configuration; done lets go of it.
+func (s *setup) storage(ctx context.Context) (storage certmagic.Storage, done func(), err error) {
 	if s.StorageRaw == nil {
-		return ringIn(ctx, caddy.DefaultStorage)
+		return caddy.DefaultStorage, func() {}, nil
 	}
 	modules, done := caddy.NewContext(caddy.Context{Context: ctx})
-	defer done()
 	loaded, err := modules.LoadModule(s, "StorageRaw")
-	if err != nil {
-		return nil, fmt.Errorf("the storage of Caddy, which keeps the key ring, cannot be used: %w", err)
+	if err == nil {
+		storage, err = loaded.(caddy.StorageConverter).CertMagicStorage()
 	}
-	storage, err := loaded.(caddy.StorageConverter).CertMagicStorage()
 	if err != nil {
-		return nil, fmt.Errorf("the storage of Caddy, which keeps the key ring, cannot be used: %w", err)
+		done()
+		return nil, nil, fmt.Errorf("the storage of Caddy, which keeps the key ring, cannot be used: %w", err)
 	}
-	return ringIn(ctx, storage)
+	return storage, done, nil
 }
 
 // readConfig returns the text of a configuration, nil for none, and its name.

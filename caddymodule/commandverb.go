@@ -28,6 +28,8 @@ type verb struct {
 	// being opened. nil does nothing.
 	before func(*operation) error
 	run    func(*operation) error
+	// apart does what run does without the store being opened for it.
+	apart func(*operation, *place) error
 }
 
 // optional is the number of arguments of a verb that takes one or none.
@@ -100,6 +102,9 @@ func (v verb) do(o *operation, at *place) (err error) {
 			return err
 		}
 	}
+	if v.apart != nil {
+		return v.apart(o, at)
+	}
 	var done func() error
 	if o.admin, done, err = at.open(o); err != nil {
 		return err
@@ -108,7 +113,7 @@ func (v verb) do(o *operation, at *place) (err error) {
 }
 
 // narrowing are the flags that say whose something is, or where.
-var narrowing = []string{"account", "tenant", "unit", "realm", "config", "adapter"}
+var narrowing = []string{"account", "tenant", "unit", "realm", "config", "adapter", "from", "to", "to-config"}
 
 // noneEmpty refuses an empty value where it would mean more than what was
 // meant: a variable that a script forgot to set makes no token of all tenants.

@@ -124,7 +124,7 @@ func listens(srv *caddyhttp.Server, port uint) bool {
 // store nor a key ring is made where there is none.
 func (d *dryRun) explainer(ctx context.Context) (x *gateway.Explainer, done func() error, err error) {
 	if path := d.app.state.at.absent(); path != "" {
-		return nil, nil, fmt.Errorf("there is no store %s: the gateway has not run with this configuration, or as another user", path)
+		return nil, nil, noStore(path)
 	}
 	ring, err := d.ring(ctx)
 	if err != nil {

@@ -43,7 +43,7 @@ func NewRing() []byte {
 	_, _ = rand.Read(secret[:]) // documented never to return an error
 	return []byte(`# Gatehouse key ring. Whoever has this file can read what the store keeps encrypted:
 # let nobody but the gateway read it, and back it up apart from the store.
-# To rotate, put a new line (openssl rand -hex 32) before the others and keep the old ones.
+# To rotate: gatehouse key-ring rotate, or put a new line (openssl rand -hex 32) before the others and keep the old ones.
 ` + ringHeader + "\n" + hex.EncodeToString(secret[:]) + "\n")
 }
 
