@@ -23,7 +23,7 @@ type ringDesk struct {
 
 func newRingDesk(t *testing.T) *ringDesk {
 	d := &ringDesk{desk: newDesk(t), file: token.RingFile{Name: "keys", Text: token.NewRing()}}
-	d.Admin.Ring = func(context.Context) (*token.Ring, error) { return token.ParseRing(d.file) }
+	d.Ring = func(context.Context) (*token.Ring, error) { return token.ParseRing(d.file) }
 	return d
 }
 
@@ -233,7 +233,7 @@ func TestTwoRingsOnOneStoreDoNoHarm(t *testing.T) {
 	other := *d
 	other.Admin = &admin.Admin{Store: d.Store, Now: d.Now, Realm: d.Realm}
 	other.file = token.RingFile{Name: "others", Text: token.NewRing()}
-	other.Admin.Ring = func(context.Context) (*token.Ring, error) { return other.ring(), nil }
+	other.Ring = func(context.Context) (*token.Ring, error) { return other.ring(), nil }
 	theirs := other.signers()
 
 	if _, ok := errors.AsType[*token.MissingKeyError](theirs.Load(d.Context())); !ok {

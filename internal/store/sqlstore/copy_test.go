@@ -195,7 +195,7 @@ func copyAndCopyAgain(t *testing.T, to Place) {
 	}
 
 	back := Place{Path: filepath.Join(t.TempDir(), "back.db")}
-	w.from, to = to, back
+	w.from = to
 	w.wholly(back, allRows+1-8, 0)
 }
 

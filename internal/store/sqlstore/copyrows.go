@@ -25,7 +25,7 @@ type cursor struct {
 
 // read begins to read a table.
 func (s *side) read(ctx context.Context, conn *sql.Conn, t table) (*cursor, error) {
-	rows, err := conn.QueryContext(ctx, `SELECT `+strings.Join(t.columns, ", ")+` FROM `+t.name+` ORDER BY `+strings.Join(t.key, ", "))
+	rows, err := conn.QueryContext(ctx, `SELECT `+strings.Join(t.columns, ", ")+` FROM `+t.name+` ORDER BY `+strings.Join(t.key, ", ")) //nolint:rowserrcheck // the cursor does, in next
 	if err != nil {
 		return nil, err
 	}
