@@ -28,10 +28,14 @@ func (s *Sessions) begin(ctx context.Context) (done func(), err error) {
 
 // exchange runs do, which speaks with the server, within the timeout. There are
 // no more at once than the connections have room for, so that nobody waits in
-// a queue that knows no time.
-func (s *Sessions) exchange(ctx context.Context, do func(ctx context.Context)) error {
-	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
-	defer cancel()
+// a queue that knows no time. Once the server is found to be out of reach, only
+// writes go on waiting: of each it may yet be told whether it was done.
+func (s *Sessions) exchange(ctx context.Context, writes bool, do func(ctx context.Context)) error {
+	ctx, done, err := s.reach.bounded(ctx, s.o.Timeout, writes)
+	if err != nil {
+		return err
+	}
+	defer done()
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -46,7 +50,7 @@ func (s *Sessions) exchange(ctx context.Context, do func(ctx context.Context)) e
 // before args.
 func (s *Sessions) run(ctx context.Context, p script, args ...string) (result rueidis.RedisResult, err error) {
 	var unconfirmed error
-	err = s.exchange(ctx, func(ctx context.Context) {
+	err = s.exchange(ctx, !p.reads, func(ctx context.Context) {
 		if p.reads || s.o.Replicas == 0 {
 			result = s.ask(ctx, p, args...)
 			return

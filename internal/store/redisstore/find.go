@@ -147,6 +147,6 @@ func (s *Sessions) doMulti(ctx context.Context, commands rueidis.Commands) (resu
 	if len(commands) == 0 {
 		return nil, nil
 	}
-	err = s.exchange(ctx, func(ctx context.Context) { results = s.client.DoMulti(ctx, commands...) })
+	err = s.exchange(ctx, false, func(ctx context.Context) { results = s.client.DoMulti(ctx, commands...) })
 	return results, err
 }

@@ -37,7 +37,11 @@ type look struct {
 func (s *Sessions) catchUp(ctx context.Context) (int64, error) {
 	l, mine, before := s.feed.join()
 	if mine {
-		s.lead(ctx, l, before)
+		s.calls.Add(1) // beside the caller's own, which may end before
+		go func() {
+			defer s.calls.Done()
+			s.lead(ctx, l, before)
+		}()
 	}
 	select {
 	case <-l.done:

@@ -22,6 +22,7 @@ type Sessions struct {
 	prefix  string // with the braces of a hash tag and a colon
 	client  rueidis.Client
 	feed    *feed
+	reach   *reach
 	notices []string
 
 	mu     sync.Mutex
@@ -71,6 +72,7 @@ func Open(ctx context.Context, o Options) (*Sessions, error) {
 		client.Close()
 		return nil, err
 	}
+	s.reach = newReach(s.answers)
 	listening, end := context.WithCancel(context.Background())
 	s.end = end
 	s.heard.Go(func() { s.listen(listening) })
@@ -93,8 +95,18 @@ func (s *Sessions) Close() error {
 	s.feed.close()
 	s.heard.Wait()
 	s.calls.Wait()
+	s.reach.close()
 	s.client.Close()
 	return nil
+}
+
+// answers returns nil where the server answers, whatever it says.
+func (s *Sessions) answers(ctx context.Context) error {
+	err := s.ask(ctx, sessionScript, name(rowName, "", "")).Error()
+	if _, told := rueidis.IsRedisErr(err); told || rueidis.IsRedisNil(err) {
+		return nil
+	}
+	return err
 }
 
 // inspect refuses a server that would lose sessions by itself.
