@@ -7,6 +7,9 @@
 // gatehouse handler in the route. CPU time is asked of the process itself
 // (getrusage), so neither the load nor the upstream counts. All of it runs on
 // loopback and stops by itself.
+//
+// `gatehouse-bench stores` measures a store that holds many sessions: its size,
+// look-ups, inserts and the sweep, and the memory of a gateway on it.
 package main
 
 import (

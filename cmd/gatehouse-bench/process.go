@@ -22,8 +22,9 @@ import (
 	_ "github.com/gatehouse-auth/gatehouse/caddymodule"
 )
 
-// roles are what this program does as a child of itself.
-var roles = map[string]func([]string) error{"serve": serve, "upstream": serveUpstream}
+// roles are what this program does as a child of itself, and what else it
+// measures.
+var roles = map[string]func([]string) error{"serve": serve, "upstream": serveUpstream, "stores": measureStores}
 
 // proxy is a child process that listens on address.
 type proxy struct {
@@ -95,6 +96,18 @@ func (p *proxy) cpu() (time.Duration, error) {
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
 	return time.Duration(n), err
+}
+
+// resident returns the memory of the child that is in RAM, in bytes.
+func (p *proxy) resident() (int64, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status")
+	if err != nil {
+		return 0, fmt.Errorf("the memory of a process is known on Linux only: %w", err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	var kilobytes int64
+	_, err = fmt.Sscanf(rest, "%d kB", &kilobytes)
+	return kilobytes * 1024, err
 }
 
 // stop ends the child by closing its input, and waits.
