@@ -33,7 +33,7 @@ func TestOpensOverEveryKindOfConnection(t *testing.T) {
 	})
 }
 
-// The commands that docs/stores-redis.md allows are enough for everything.
+// The commands that docs/stores.md allows are enough for everything.
 func TestTheDocumentedPermissionsAreEnough(t *testing.T) {
 	server := testserver.Redis(t)
 	rules := strings.Fields(documentedRules(t))

@@ -16,11 +16,11 @@ import (
 // documentedRules reads the rules from the documentation.
 func documentedRules(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../../../docs/stores-redis.md")
+	text, err := os.ReadFile("../../../docs/stores.md")
 	must(t, err)
 	_, rest, found := strings.Cut(string(text), "ACL SETUSER gatehouse on >password ")
 	if !found {
-		t.Fatal("docs/stores-redis.md does not say what permissions are needed")
+		t.Fatal("docs/stores.md does not say what permissions are needed")
 	}
 	rules, _, _ := strings.Cut(rest, "\n```")
 	return strings.ReplaceAll(rules, "\\\n", " ")
