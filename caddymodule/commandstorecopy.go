@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gatehouse-auth/gatehouse/internal/admin"
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/store/redisstore"
 	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
 )
@@ -79,7 +80,7 @@ func isURL(place string) bool {
 func placeOf(text string) (storage, error) {
 	repl := caddy.NewReplacer()
 	if isURL(text) || strings.HasPrefix(text, "{env.") {
-		found, err := secretFrom("the place", text, repl)
+		found, err := secretFrom("the place", text, repl, aPlace)
 		if err != nil || isURL(found.Reveal()) {
 			return storage{engine: enginePostgres, url: found}, err
 		}
@@ -87,6 +88,9 @@ func placeOf(text string) (storage, error) {
 	path, err := repl.ReplaceOrErr(text, true, true)
 	return storage{engine: engineSQLite, path: path}, err
 }
+
+// aPlace takes every place: one that is none is told when it is opened.
+func aPlace(auth.Secret) error { return nil }
 
 // configured is the storage of a configuration.
 func configured(config, adapter string) (storage, error) {
