@@ -76,8 +76,8 @@ func isURL(place string) bool {
 	return strings.HasPrefix(place, "postgres://") || strings.HasPrefix(place, "postgresql://")
 }
 
-// placeOf resolves what a flag names.
-func placeOf(text string) (storage, error) {
+// storageNamed resolves what a flag names.
+func storageNamed(text string) (storage, error) {
 	repl := caddy.NewReplacer()
 	if isURL(text) || strings.HasPrefix(text, "{env.") {
 		found, err := secretFrom("the place", text, repl, aPlace)
@@ -139,7 +139,7 @@ func (c *copyFlags) run(o *operation, at *place) error {
 
 func (c *copyFlags) places(at *place) (from, to storage, err error) {
 	if c.from != "" {
-		from, err = placeOf(c.from)
+		from, err = storageNamed(c.from)
 	} else {
 		from, err = configured(at.config, at.adapter)
 	}
@@ -149,7 +149,7 @@ func (c *copyFlags) places(at *place) (from, to storage, err error) {
 	if c.toConfig != "" {
 		to, err = configured(c.toConfig, "")
 	} else {
-		to, err = placeOf(c.to)
+		to, err = storageNamed(c.to)
 	}
 	return from, to, err
 }

@@ -22,17 +22,17 @@ import (
 // in place of the line `gatehouse run`.
 var clusterExamples = []string{"postgres", "postgres-redis"}
 
-// cluster is such a script at work, with ports of its own.
-type cluster struct {
+// scripted is such a script at work, with ports of its own.
+type scripted struct {
 	*gateway // its port is the balancer's
 	// other are the ports of the gateways.
 	other [2]string
 	work  string // for temporary folders
 }
 
-// newCluster copies the examples, which need nothing else of the repository,
+// newScripted copies the examples, which need nothing else of the repository,
 // and starts the script of one.
-func newCluster(t *testing.T, example string) (c *cluster, stop func()) {
+func newScripted(t *testing.T, example string) (c *scripted, stop func()) {
 	t.Helper()
 	folder := t.TempDir()
 	for _, name := range clusterExamples {
@@ -44,7 +44,7 @@ func newCluster(t *testing.T, example string) (c *cluster, stop func()) {
 			t.Fatal(err)
 		}
 	}
-	c = &cluster{gateway: newGateway(t, filepath.Join(folder, example)), work: openFolder(t)}
+	c = &scripted{gateway: newGateway(t, filepath.Join(folder, example)), work: openFolder(t)}
 	c.other = [2]string{freePort(t), freePort(t)}
 	c.env = append(c.env, "TMPDIR="+c.work, "GATEWAY1_PORT="+c.other[0], "GATEWAY2_PORT="+c.other[1],
 		"GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=10")
@@ -71,7 +71,7 @@ func openFolder(t *testing.T) string {
 
 // run starts the script and returns when it prints what to try. Everything that
 // it starts ends with the test, however the script is.
-func (c *cluster) run() (stop func()) {
+func (c *scripted) run() (stop func()) {
 	c.t.Helper()
 	cmd := exec.CommandContext(context.Background(), "./run.sh")
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.folder, c.env, c, c
@@ -107,7 +107,7 @@ func (c *cluster) run() (stop func()) {
 }
 
 // logs are those of all that the script runs, for when a test fails.
-func (c *cluster) logs() string {
+func (c *scripted) logs() string {
 	var all bytes.Buffer
 	files, _ := filepath.Glob(filepath.Join(c.work, "*", "*.log"))
 	for _, name := range files {
@@ -133,7 +133,7 @@ func within(limit time.Duration, is func() bool) error {
 }
 
 // status asks for a path and returns the status, or why there is none.
-func (c *cluster) status(method, port, path, field string) string {
+func (c *scripted) status(method, port, path, field string) string {
 	r, err := http.NewRequestWithContext(c.t.Context(), method, "http://localhost:"+port+path, http.NoBody)
 	if err != nil {
 		c.t.Fatal(err)
@@ -151,14 +151,14 @@ func (c *cluster) status(method, port, path, field string) string {
 }
 
 // settings takes what run.env says into the environment of commands.
-func (c *cluster) settings() {
+func (c *scripted) settings() {
 	c.t.Helper()
 	out := c.shell(". ./run.env && printf '%s\n' \"DATABASE_URL=$DATABASE_URL\" \"REDIS_URL=$REDIS_URL\" \"KEY_RING=$KEY_RING\"")
 	c.env = append(c.env, strings.Split(strings.TrimSpace(out), "\n")...)
 }
 
 // readme returns the README's lines to try, with the ports of this cluster.
-func (c *cluster) readme() string {
+func (c *scripted) readme() string {
 	c.t.Helper()
 	text, err := os.ReadFile(filepath.Join(c.folder, "README.md"))
 	if err != nil {
@@ -179,7 +179,7 @@ func TestClusterExamples(t *testing.T) {
 	for _, example := range clusterExamples {
 		t.Run(example, func(t *testing.T) {
 			needsServers(t, example)
-			c, stop := newCluster(t, example)
+			c, stop := newScripted(t, example)
 			c.settings()
 			c.imported("", [2]string{"bob", "user"})
 			key := "x-api-key: " + fmt.Sprint(c.admin("", "key", "create", "--account", "bob")["key"])
@@ -217,7 +217,7 @@ func needsServers(t *testing.T, example string) {
 }
 
 // counts has each gateway take what the other says, within a second.
-func (c *cluster) counts(t *testing.T) {
+func (c *scripted) counts(t *testing.T) {
 	for from, issuer := range c.other {
 		taker := c.other[1-from]
 		token := "Authorization: Bearer " + c.login(issuer)
@@ -239,7 +239,7 @@ func (c *cluster) counts(t *testing.T) {
 }
 
 // login logs in at one gateway and returns the token.
-func (c *cluster) login(port string) string {
+func (c *scripted) login(port string) string {
 	c.t.Helper()
 	body := strings.NewReader(`{"username":"bob","password":"` + clientPassword + `"}`)
 	answer, err := http.Post("http://localhost:"+port+"/v1/auth/login", "application/json", body)
@@ -257,7 +257,7 @@ func (c *cluster) login(port string) string {
 
 // whileAsking does something, asks through the balancer meanwhile, and returns
 // the answers that were not 200.
-func (c *cluster) whileAsking(key string, do func()) []string {
+func (c *scripted) whileAsking(key string, do func()) []string {
 	var done atomic.Bool
 	asked, others := 0, make(chan []string, 1)
 	go func() {
