@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -140,13 +141,13 @@ func TestB03SlowBodiesEndInTenSeconds(t *testing.T) {
 		{"one of a method that is not served", "PUT", "/x", []string{"x-api-key: wrong"}, "401"},
 	}
 	for _, c := range a.bodyCalls() {
-		cases = append(cases, slow{c.name, c.method, c.path, append(c.fields, jsonType), "408"})
+		cases = append(cases, slow{c.name, c.method, c.path, slices.Concat(c.fields, []string{jsonType}), "408"})
 	}
 	var all sync.WaitGroup
 	for _, c := range cases {
 		for _, length := range []string{"Content-Length: 4000", "Transfer-Encoding: chunked"} {
 			all.Go(func() {
-				status, took := a.trickle(c.method, c.path, append(c.fields, length))
+				status, took := a.trickle(c.method, c.path, slices.Concat(c.fields, []string{length}))
 				if status != c.status || took > dialect.BodyTime+8*time.Second {
 					t.Errorf("%s (%s): answered %q after %s, want %s after about %s", c.name, length, status, took, c.status, dialect.BodyTime)
 				}

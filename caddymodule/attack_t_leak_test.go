@@ -24,18 +24,31 @@ func TestT10TokensOfTwoNodesAreAllDifferent(t *testing.T) {
 			t.Errorf("%s gave a token of %d bytes", dialect, len(text))
 		}
 	}
+	// given asks 60 times at once. Two processes write to one file, and on a slow
+	// disk some are told to come back.
+	given, want := func(r request) (given []answer) {
+		for _, a := range e.atOnce(60, r, nodes...) {
+			if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+				given = append(given, a)
+			}
+		}
+		return given
+	}, 0
 	timed := request{http.MethodPost, "/login", `{"UserLogin":"ann","ApiKey":"` + e.ann.key + `"}`, []string{jsonType}}
 	client := e.oauth2Request(e.ann, "/token", map[string][]string{"grant_type": {"client_credentials"}})
 	link := request{http.MethodPost, "/feathers/login-token", "{}", []string{jsonType, bearerOf(e.logIn("login_token", e.ann))}}
 	for range 3 {
-		for _, a := range e.atOnce(60, timed, nodes...) {
+		for _, a := range given(timed) {
+			want++
 			note("timed_login", e.tokenOf("timed_login", a))
 		}
-		for _, a := range e.atOnce(60, client, nodes...) {
+		for _, a := range given(client) {
+			want += 2
 			note("oauth2", e.tokenOf("oauth2", a))
 			note("oauth2", memberOf(t, a.body, "refresh_token"))
 		}
-		for _, a := range e.atOnce(60, link, nodes...) {
+		for _, a := range given(link) {
+			want += 2
 			note("login_token", memberOf(t, a.body, "token"))
 			note("login_token", memberOf(t, a.body, "id"))
 		}
@@ -48,8 +61,8 @@ func TestT10TokensOfTwoNodesAreAllDifferent(t *testing.T) {
 	for _, p := range []party{e.ann, e.bob} {
 		note("entity_token", e.logIn("entity_token", p))
 	}
-	if len(seen) != 3*60*5+9+2 {
-		t.Errorf("%d tokens were counted", len(seen))
+	if len(seen) != want+9+2 || want < 3*60 {
+		t.Errorf("%d tokens were counted of %d and 11", len(seen), want)
 	}
 }
 

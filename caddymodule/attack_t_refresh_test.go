@@ -70,7 +70,7 @@ func TestT01OfFiftyAtOnceOnTwoNodesOneWins(t *testing.T) {
 					switch {
 					case s.won(a):
 						won++
-					case a.status >= http.StatusInternalServerError:
+					case a.status >= http.StatusInternalServerError && a.header.Get("Retry-After") == "": // two processes write to one file
 						t.Errorf("a fault of ours: %v", a)
 					}
 				}
