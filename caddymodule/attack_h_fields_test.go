@@ -166,7 +166,7 @@ func TestH13ThirdPartyFieldsOpenNothing(t *testing.T) {
 
 func TestH14AMethodInAFieldIsTakenAway(t *testing.T) {
 	w, log := attackedTLSSites(t, `SITE {
-	tls internal
+	tls DIR/cert.pem DIR/key.pem
 	@deletes method DELETE
 	gatehouse {
 		accept bearer

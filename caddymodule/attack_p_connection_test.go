@@ -103,6 +103,20 @@ func TestP15ASocketNeedsItsCredentialBeforeItOpens(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	// As in TestWholeWebSockets: a socket's handler ends before Caddy stops.
+	ended := func(n int) {
+		eventually(t, 20*time.Second, "the sockets have ended", func() bool {
+			seen := 0
+			for _, line := range w.logged("http.log.access", "") {
+				if line["status"] == float64(http.StatusSwitchingProtocols) {
+					seen++
+				}
+			}
+			return seen >= n
+		})
+	}
+	_ = open.Close()
+	ended(1)
 	w.run("which closes it after stream_timeout", func(t *testing.T) {
 		w.load(setting{sites: strings.Replace(site, "LIMIT", "100ms", 1)})
 		_, token := w.token(annName, "")
@@ -114,17 +128,7 @@ func TestP15ASocketNeedsItsCredentialBeforeItOpens(t *testing.T) {
 			t.Errorf("it went on with %q, %v", line, err)
 		}
 	})
-	_ = open.Close()
-	// As in TestWholeWebSockets: the sockets' handlers end before Caddy stops.
-	eventually(t, 20*time.Second, "the sockets have ended", func() bool {
-		ended := 0
-		for _, line := range w.logged("http.log.access", "") {
-			if line["status"] == float64(http.StatusSwitchingProtocols) {
-				ended++
-			}
-		}
-		return ended >= 2
-	})
+	ended(2)
 }
 
 // Over HTTP/2 and HTTP/3 a socket is a CONNECT (RFC 8441, RFC 9220), which is

@@ -73,7 +73,7 @@ func attacked(t *testing.T, s setting) (*whole, *upstreamLog) {
 // h3 are spoken.
 func attackedTLS(t *testing.T, block string) (*whole, *upstreamLog) {
 	t.Helper()
-	return attackedTLSSites(t, strings.Replace(guardedSite(block), "SITE {", "SITE {\n\ttls internal", 1))
+	return attackedTLSSites(t, strings.Replace(guardedSite(block), "SITE {", "SITE {\n\t"+withTLS, 1))
 }
 
 func attackedTLSSites(t *testing.T, sites string) (*whole, *upstreamLog) {

@@ -94,7 +94,7 @@ func keyRingCreate() verb {
 Makes a key ring: in the file that is named, else where the configuration keeps
 it. The file is for its owner only. Nothing is overwritten.`,
 		apart: func(o *operation, at *place) error {
-			name := ""
+			var name string
 			if len(o.args) == 1 {
 				name = o.args[0]
 				if err := createRing(name); err != nil {

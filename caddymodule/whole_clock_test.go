@@ -13,7 +13,6 @@ import (
 type settable struct {
 	mu          sync.Mutex
 	set, passed time.Duration
-	behind      []time.Duration
 }
 
 func (s *settable) read() (told, passed time.Time) {

@@ -11,7 +11,7 @@ import (
 func TestWholeQueryCredentialsNeedTLS(t *testing.T) {
 	w := prepare(t)
 	const block = "accept bearer\naccept query Token"
-	plain, secure := guardedSite(block), strings.Replace(guardedSite(block), "SITE {", "SITE {\n\ttls internal", 1)
+	plain, secure := guardedSite(block), strings.Replace(guardedSite(block), "SITE {", "SITE {\n\t"+withTLS, 1)
 
 	w.run("a plain-http site with them is refused with the reason", func(t *testing.T) {
 		err := caddy.Load(w.config(setting{sites: plain}), true)

@@ -257,7 +257,7 @@ func TestWholeVerdictsAreTheSameOverEveryProtocol(t *testing.T) {
 	w.site = strings.Replace(w.site, "http://127.0.0.1", "https://localhost", 1)
 	w.load(setting{
 		options: "skip_install_trust\n\tadmin off\n\tpersist_config off",
-		sites:   strings.Replace(guardedSite(bothDialects), "SITE {", "SITE {\n\ttls internal", 1),
+		sites:   strings.Replace(guardedSite(bothDialects), "SITE {", "SITE {\n\t"+withTLS, 1),
 	})
 	_, key := w.ann("editor")
 	w.untilTLS()

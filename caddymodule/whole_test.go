@@ -97,6 +97,7 @@ func prepare(t testing.TB) *whole {
 		t.Setenv(name, dir)
 	}
 	// Caddy reads these two from the environment before any test runs.
+	certify(t, dir)
 	storage, autosave := caddy.DefaultStorage, caddy.ConfigAutosavePath
 	caddy.DefaultStorage = &certmagic.FileStorage{Path: caddy.AppDataDir()}
 	caddy.ConfigAutosavePath = filepath.Join(caddy.AppConfigDir(), "autosave.json")
