@@ -104,6 +104,14 @@ func each(stop <-chan struct{}, do func()) {
 func (p *place) during(stop <-chan struct{}, short string) *seen {
 	s := &seen{}
 	var all sync.WaitGroup
+	var giving sync.Mutex // two of them are given tokens
+	give := func(token string) {
+		giving.Lock()
+		defer giving.Unlock()
+		if token != "" {
+			p.given = append(p.given, token)
+		}
+	}
 	all.Go(func() { each(stop, func() { s.good = append(s.good, p.present(p.good[len(s.good)%len(p.good)])) }) })
 	all.Go(func() { each(stop, func() { s.fresh = append(s.fresh, p.present(p.fresh)) }) })
 	all.Go(func() { each(stop, func() { s.short = append(s.short, p.present(short)) }) })
@@ -111,9 +119,7 @@ func (p *place) during(stop <-chan struct{}, short string) *seen {
 	all.Go(func() {
 		each(stop, func() {
 			token, r := p.tryGrant(p.key)
-			if token != "" {
-				p.given = append(p.given, token)
-			}
+			give(token)
 			s.grants = append(s.grants, r)
 		})
 	})
@@ -135,9 +141,7 @@ func (p *place) during(stop <-chan struct{}, short string) *seen {
 	})
 	all.Go(func() {
 		token, r := p.tryLogin("ann", clientPassword)
-		if token != "" {
-			p.given = append(p.given, token)
-		}
+		give(token)
 		s.logins = append(s.logins, r)
 	})
 	all.Wait()

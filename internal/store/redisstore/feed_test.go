@@ -53,9 +53,15 @@ func TestLostWritesWithdrawEverything(t *testing.T) {
 			server.Kill()
 			server.Start()
 			record(t, openOn(t, server), c.since)
+			// Each connection learns for itself that the server was away: all of
+			// them are asked here.
 			until(t, "the store works again", func() error {
-				_, err := s.Latest(t.Context())
-				return err
+				for range 100 {
+					if _, err := s.Latest(t.Context()); err != nil {
+						return err
+					}
+				}
+				return nil
 			})
 			if seen := kinds(t, s, after); seen[store.AllChanged] != 1 {
 				t.Fatalf("the feed shows %v, want that all changed once", seen)
