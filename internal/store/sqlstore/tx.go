@@ -3,7 +3,9 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -120,15 +122,19 @@ func (t *tx) attempt(fn func() error) error {
 	return t.whole(fn)
 }
 
-// maxPasses bounds [tx.remove].
-const maxPasses = 16
+// maxPasses bounds [tx.remove]: more exchanges, one after the other, than a
+// client makes in the time that a call may take.
+const maxPasses = 1000
+
+var errOutrun = errors.New("rows are replaced faster than they are removed")
 
 // remove hands pass, which removes what a condition selects and returns how
 // much that was, to the database until there is nothing more. Where others
 // write at the same time one pass may wait for an exchange that replaces a row
 // by others, and remove the row without having seen those: the next one sees
 // them. A pass that finds nothing has missed nothing, since whatever is on its
-// way replaces a row that was to be found.
+// way replaces a row that was to be found. Where there is no end to it nothing is
+// removed, and that is an error.
 func (t *tx) remove(pass func() (int, error)) (total int, err error) {
 	for range maxPasses {
 		n, err := pass()
@@ -137,7 +143,7 @@ func (t *tx) remove(pass func() (int, error)) (total int, err error) {
 			return total, err
 		}
 	}
-	return total, nil
+	return 0, auth.Fail(auth.Unavailable, auth.ReasonStore, errOutrun)
 }
 
 // removeBy is remove by one statement.
