@@ -72,7 +72,8 @@ type Sessions struct {
 	// is none.
 	Replicas int `json:"replicas,omitempty"`
 
-	// How long to wait for the replicas. The default is 500ms.
+	// How long to wait for the replicas. At most
+	// 900ms; the default is 450ms.
 	ReplicasTimeout caddy.Duration `json:"replicas_timeout,omitempty"`
 }
 

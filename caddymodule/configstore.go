@@ -4,6 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/internal/store/redisstore"
 )
 
 // The stores that exist.
@@ -57,8 +62,7 @@ func (s *Store) checkPostgres() error {
 	return nil
 }
 
-// check holds sessions that are kept apart against what
-// exists.
+// check holds sessions that are kept apart against what exists.
 func (s *Sessions) check() error {
 	if s == nil {
 		return nil
@@ -74,6 +78,10 @@ func (s *Sessions) check() error {
 	}
 	if s.ReplicasTimeout != 0 && s.Replicas == 0 {
 		return errors.New("replicas_timeout needs replicas beside it")
+	}
+	if s.ReplicasTimeout > caddy.Duration(redisstore.DefaultTimeout) {
+		return fmt.Errorf("replicas_timeout %s must be %s at most, which is all that an exchange may take",
+			time.Duration(s.ReplicasTimeout), redisstore.DefaultTimeout)
 	}
 	return checkNotNegative("replicas_timeout", s.ReplicasTimeout)
 }

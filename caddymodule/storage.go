@@ -82,13 +82,15 @@ func secretFrom(what, text string, repl *caddy.Replacer, check func(auth.Secret)
 	return url, nil
 }
 
-// key tells one storage from another, without a secret in it.
+// key tells one storage from another, without a secret in it. One that is to be
+// opened in another way is another: so what was changed counts from a reload on.
 func (s storage) key() (string, error) {
+	apart := fmt.Sprintf("\x00%s %d %s", digestOf(s.sessions.URL), s.sessions.Replicas, s.sessions.ReplicaWait)
 	if s.engine == engineSQLite {
 		path, err := filepath.Abs(s.path)
-		return path + "\x00" + digestOf(s.sessions.URL), err
+		return path + apart, err
 	}
-	return s.engine + "\x00" + digestOf(s.url) + "\x00" + digestOf(s.sessions.URL), nil
+	return fmt.Sprintf("%s %s %d%s", s.engine, digestOf(s.url), s.maxConnections, apart), nil
 }
 
 func digestOf(s auth.Secret) string { return auth.DigestOf(s.Reveal()).String() }
