@@ -29,11 +29,7 @@ Brings the schema of the store up to date, in one transaction under a lock, as a
 gateway does when it starts. Gateways of the version before must be stopped first:
 an older one refuses a newer schema. A store that is not there is made.`,
 		apart: func(o *operation, at *place) error {
-			s, err := loadSetup(at.config, at.adapter)
-			if err != nil {
-				return err
-			}
-			where, err := s.app.resolved()
+			where, err := configured(at.config, at.adapter)
 			if err != nil {
 				return err
 			}
@@ -43,7 +39,7 @@ an older one refuses a newer schema. A store that is not there is made.`,
 					return err
 				}
 			}
-			rows, err := where.openRows(o, sqlstore.Options{Now: time.Now})
+			rows, err := where.openRows(o, sqlstore.Options{Now: time.Now, Wait: commandWait})
 			if err != nil {
 				return err
 			}
@@ -77,11 +73,7 @@ Writes the store, as it is at one instant, to a new file for its owner only.
 Gateways go on meanwhile. The copy is checked, and synced. Nothing is overwritten.
 PostgreSQL and Redis have programs of their own for this, which are named.`,
 		apart: func(o *operation, at *place) error {
-			s, err := loadSetup(at.config, at.adapter)
-			if err != nil {
-				return err
-			}
-			where, err := s.app.resolved()
+			where, err := configured(at.config, at.adapter)
 			if err != nil {
 				return err
 			}

@@ -54,18 +54,7 @@ type crash struct {
 
 // crashRounds is how often a test kills: GATEHOUSE_CRASH_ROUNDS says how often
 // instead, e.g. 200.
-func crashRounds(t *testing.T, usual int) int {
-	t.Helper()
-	text := os.Getenv("GATEHOUSE_CRASH_ROUNDS")
-	if text == "" {
-		return usual
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("GATEHOUSE_CRASH_ROUNDS is %q", text)
-	}
-	return n
-}
+func crashRounds(t *testing.T, usual int) int { return amount(t, "GATEHOUSE_CRASH_ROUNDS", usual) }
 
 // crashSeed decides when and whom a test kills, and what clients do meanwhile:
 // GATEHOUSE_CRASH_SEED repeats a run, as far as processes can be made to.

@@ -428,23 +428,10 @@ func (r *reloaded) run() {
 	r.underLoad()
 	stop()
 	before := r.steady()
-	broken := r.reloads(r.rounds())
+	broken := r.reloads(max(2, amount(r.T, "GATEHOUSE_RELOADS", reloadRounds))) // one alone has no deviation
 	r.flawless()
 	r.kept(len(broken))
 	r.nothingLeaked(before)
-}
-
-func (r *reloaded) rounds() int {
-	r.Helper()
-	text := os.Getenv("GATEHOUSE_RELOADS")
-	if text == "" {
-		return reloadRounds
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 2 {
-		r.Fatalf("GATEHOUSE_RELOADS=%q is no number of reloads", text)
-	}
-	return n
 }
 
 // reloads changes the configurations under load, and returns by how many more
