@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -268,6 +269,18 @@ func TestP19AConnectionRemembersNobody(t *testing.T) {
 	})
 }
 
+// lateHearing is the socket of a client that hears nothing until it has spoken:
+// so what it says is early data, also on a fast machine.
+type lateHearing struct {
+	net.PacketConn
+	spoken chan struct{}
+}
+
+func (l lateHearing) ReadFrom(to []byte) (int, net.Addr, error) {
+	<-l.spoken
+	return l.PacketConn.ReadFrom(to)
+}
+
 // early3 resumes a session and sends a request in 0-RTT; used says that the
 // server took it as such.
 func (w *whole) early3(t *testing.T, cache tls.ClientSessionCache, tokens quic.TokenStore, fields []field) (status string, used bool) {
@@ -276,13 +289,45 @@ func (w *whole) early3(t *testing.T, cache tls.ClientSessionCache, tokens quic.T
 	defer cancel()
 	config := localTLS("h3")
 	config.ClientSessionCache = cache
-	c, err := quic.DialAddrEarly(ctx, w.quicHost(), config, &quic.Config{TokenStore: tokens})
+	c, hear := w.dial3(ctx, t, config, &quic.Config{TokenStore: tokens})
+	defer func() { _ = c.CloseWithError(0, "") }()
+	stream, err := send3(ctx, c, fields)
+	hear()
+	if err != nil {
+		return "reset", false
+	}
+	status = status3(bufio.NewReader(stream))
+	return status, c.ConnectionState().Used0RTT
+}
+
+// dial3 opens a connection that hears of the server only from hear on, if it
+// has the ticket that early data needs.
+func (w *whole) dial3(ctx context.Context, t *testing.T, config *tls.Config, quiet *quic.Config) (c *quic.Conn, hear func()) {
+	t.Helper()
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.CloseWithError(0, "") }()
-	status = request3(ctx, t, c, fields)
-	return status, c.ConnectionState().Used0RTT
+	late := lateHearing{PacketConn: socket, spoken: make(chan struct{})}
+	hear = sync.OnceFunc(func() { close(late.spoken) })
+	transport := &quic.Transport{Conn: late}
+	t.Cleanup(func() {
+		hear()
+		_ = transport.Close()
+		_ = socket.Close()
+	})
+	if _, ok := config.ClientSessionCache.Get(config.ServerName); !ok {
+		hear()
+	}
+	to, err := net.ResolveUDPAddr("udp", w.quicHost())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err = transport.DialEarly(ctx, to, config, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, hear
 }
 
 // Caddy takes 0-RTT over HTTP/3 unless told otherwise. Whoever records it can

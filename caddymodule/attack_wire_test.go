@@ -229,7 +229,7 @@ func (w *whole) frames3(fields []field) string {
 		w.t.Fatal(err)
 	}
 	defer func() { _ = c.CloseWithError(0, "") }()
-	return request3(ctx, w.t, c, fields)
+	return request3(ctx, c, fields)
 }
 
 func (w *whole) quicHost() string { return strings.Replace(w.host(), "localhost", "127.0.0.1", 1) }
@@ -246,16 +246,24 @@ func frame3(kind uint64, body []byte) []byte {
 }
 
 // request3 makes one request on a connection.
-func request3(ctx context.Context, t testing.TB, c *quic.Conn, fields []field) string {
-	t.Helper()
-	control, err := c.OpenUniStreamSync(ctx)
+func request3(ctx context.Context, c *quic.Conn, fields []field) string {
+	stream, err := send3(ctx, c, fields)
 	if err != nil {
 		return "reset"
+	}
+	return status3(bufio.NewReader(stream))
+}
+
+// send3 sends a request on a connection.
+func send3(ctx context.Context, c *quic.Conn, fields []field) (*quic.Stream, error) {
+	control, err := c.OpenUniStreamSync(ctx)
+	if err != nil {
+		return nil, err
 	}
 	_, _ = control.Write(append([]byte{controlStream3}, frame3(settingsFrame3, nil)...))
 	stream, err := c.OpenStreamSync(ctx)
 	if err != nil {
-		return "reset"
+		return nil, err
 	}
 	_ = stream.SetReadDeadline(time.Now().Add(10 * time.Second))
 	var block bytes.Buffer
@@ -264,10 +272,9 @@ func request3(ctx context.Context, t testing.TB, c *quic.Conn, fields []field) s
 		_ = encoder.WriteField(qpack.HeaderField{Name: f.name, Value: f.value})
 	}
 	if _, err := stream.Write(frame3(headersFrame3, block.Bytes())); err != nil {
-		return "reset"
+		return nil, err
 	}
-	_ = stream.Close()
-	return status3(bufio.NewReader(stream))
+	return stream, stream.Close()
 }
 
 func status3(in *bufio.Reader) string {
