@@ -49,7 +49,7 @@ func (a *App) parseOption(d *caddyfile.Dispenser) error {
 	case "max_staleness":
 		return durationLine(d, &a.MaxStaleness)
 	case "grace":
-		return durationLine(d, &a.Grace)
+		return a.parseGrace(d)
 	case "key_ring":
 		return a.parseKeyRing(d)
 	case "signing_key_lifetime":
@@ -68,6 +68,22 @@ func durationLine(d *caddyfile.Dispenser, into *caddy.Duration) error {
 		return err
 	}
 	*into, err = duration(d, word, text)
+	return err
+}
+
+// parseGrace reads a duration that may be 0, which is the default.
+func (a *App) parseGrace(d *caddyfile.Dispenser) error {
+	text, err := oneArg(d, "grace <duration>")
+	if err != nil {
+		return err
+	}
+	switch parsed, err := caddy.ParseDuration(text); {
+	case err == nil && parsed == 0:
+		return nil
+	case err == nil && parsed < 0:
+		return d.Errf("grace %s must be 0 or more", text)
+	}
+	a.Grace, err = duration(d, "grace", text)
 	return err
 }
 

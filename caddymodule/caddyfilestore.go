@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
@@ -18,10 +19,11 @@ func (a *App) parseStore(d *caddyfile.Dispenser) error {
 		return wrongCount(d, "store sqlite [<file>] or store postgres <url>")
 	}
 	a.Store = &Store{Engine: args[0]}
-	if len(args) == 2 && args[0] == enginePostgres {
-		a.Store.URL = args[1]
-	} else if len(args) == 2 {
-		a.Store.Path = args[1]
+	if len(args) == 2 {
+		if args[1] == "" && args[0] == engineSQLite {
+			return d.Err("store sqlite: the name of its file is empty")
+		}
+		a.Store.place(args[1])
 	}
 	if err := located(d, a.Store.check()); err != nil {
 		return err
@@ -39,6 +41,15 @@ func (a *App) parseStore(d *caddyfile.Dispenser) error {
 		}
 		return located(d, a.Store.check())
 	})
+}
+
+// place notes where the store is: a URL or a file.
+func (s *Store) place(text string) {
+	if s.engine() == enginePostgres {
+		s.URL = text
+		return
+	}
+	s.Path = text
 }
 
 // parseSessions reads
@@ -60,13 +71,18 @@ func (a *App) parseSessions(d *caddyfile.Dispenser) error {
 	err := eachLine(d, func(word string) (err error) {
 		switch word {
 		case "replicas":
-			s.Replicas, err = number(d, s.Replicas)
-			return err
+			if s.Replicas, err = number(d, s.Replicas); err != nil {
+				return err
+			}
+			return located(d, checkReplicas(s.Replicas))
 		case "replicas_timeout":
 			if s.ReplicasTimeout != 0 {
 				return d.Err("replicas_timeout stands twice")
 			}
-			return durationLine(d, &s.ReplicasTimeout)
+			if err := durationLine(d, &s.ReplicasTimeout); err != nil {
+				return err
+			}
+			return located(d, checkReplicasTimeout(time.Duration(s.ReplicasTimeout)))
 		}
 		return unknownWord(d, "sessions", []string{"replicas", "replicas_timeout"})
 	})

@@ -56,7 +56,7 @@ func (a *App) storePath(repl *caddy.Replacer) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("store path %s: %w", a.Store.Path, err)
 	}
-	return path, nil
+	return path, checkStorePath(path)
 }
 
 // variable is a placeholder whose name is none of the secret.

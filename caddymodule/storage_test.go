@@ -39,3 +39,14 @@ func TestTheKeyOfAStorageTellsItFromEveryOther(t *testing.T) {
 		seen[key] = name
 	}
 }
+
+// TestAURLWhereAFileIsNamedIsRefusedWithoutItsPassword holds for what a
+// placeholder stands for, too: it would be made a folder of that name.
+func TestAURLWhereAFileIsNamedIsRefusedWithoutItsPassword(t *testing.T) {
+	t.Setenv("GATEHOUSE_TEST_STORE", "postgres://ann:planted-password@db/gatehouse")
+	a := &App{Store: &Store{Engine: engineSQLite, Path: "{env.GATEHOUSE_TEST_STORE}"}}
+	_, err := a.resolved()
+	if err == nil || strings.Contains(err.Error(), "planted") {
+		t.Errorf("got %v", err)
+	}
+}
