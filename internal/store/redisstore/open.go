@@ -62,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Sessions, error) {
 	}
 	client, err := rueidis.NewClient(where)
 	if err != nil {
-		return nil, fmt.Errorf("the session store at %s cannot be opened: %w", strings.Join(where.InitAddress, ", "), err)
+		return nil, unopened(where, err)
 	}
 	s := &Sessions{
 		o: o, prefix: "{" + o.Prefix + "}:", client: client,

@@ -62,6 +62,9 @@ func TestRefusesToOpen(t *testing.T) {
 		{"TLS that nobody verifies", "rediss://default:planted@" + at + "?skip_verify=true", "unknown parameter"},
 		{"no URL", "", "redis://"},
 		{"a URL that cannot be read", "redis://default:planted@%zz/", "cannot be read"},
+		{"a password that is not encoded", "redis://:12#planted@" + at, "percent-encoded"},
+		{"TLS where there is none", "rediss://default:planted@" + at, "does not answer as over TLS"},
+		{"nodes of no cluster", "redis://default:s3cret@" + at + "?addr=127.0.0.1:1", "no cluster"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := Open(t.Context(), Options{URL: auth.NewSecret(c.url)})

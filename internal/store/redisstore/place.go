@@ -42,8 +42,9 @@ var parameters = []string{"addr", "db", "master_set", "sentinel_username", "sent
 func place(o Options) (rueidis.ClientOption, error) {
 	text := o.URL.Reveal()
 	u, err := url.Parse(text)
-	if err != nil {
-		return rueidis.ClientOption{}, errors.New("the URL of the session store cannot be read")
+	if err != nil || strings.Contains(text, "#") { // what follows one is the rest of a password, most likely
+		return rueidis.ClientOption{}, errors.New("the URL of the session store cannot be read: it is redis://user:password@host:6379/0, " +
+			"a / # ? % or @ of the password percent-encoded")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {

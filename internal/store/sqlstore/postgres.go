@@ -3,8 +3,8 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -115,12 +115,9 @@ func openPostgres(ctx context.Context, dsn string, f *flavour, o Options) (*data
 // postgresConfig reads a DSN. The schema must be of that version on every
 // connection.
 func postgresConfig(dsn string, o Options, version int) (*pgxpool.Config, error) {
-	config, err := pgxpool.ParseConfig(dsn)
-	if file, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, fmt.Errorf("the address of the PostgreSQL store names a file that cannot be read: %w", file)
-	}
-	if err != nil { // which may quote the password
-		return nil, errors.New("the address of the PostgreSQL store is not understood: it is postgres://user@host/database, or such keywords as host=… dbname=…")
+	config, err := readDSN(dsn)
+	if err != nil {
+		return nil, err
 	}
 	given := config.ConnConfig.RuntimeParams
 	parameters := maps.Clone(postgresParameters)
@@ -211,6 +208,9 @@ func preparePostgres(ctx context.Context, f *flavour, config *pgx.ConnConfig, st
 		return err
 	}
 	defer func() { _ = conn.Close() }()
+	if err := encodingIsUTF8(ctx, conn); err != nil {
+		return err
+	}
 	var there bool
 	var have int
 	err = conn.QueryRowContext(ctx, `SELECT to_regclass(quote_ident(current_schema()) || '.schema_migrations') IS NOT NULL`).Scan(&there)
@@ -224,6 +224,18 @@ func preparePostgres(ctx context.Context, f *flavour, config *pgx.ConnConfig, st
 		}
 	}
 	return migrate(ctx, f, conn, now)
+}
+
+// encodingIsUTF8 refuses a database that could not keep every name.
+func encodingIsUTF8(ctx context.Context, conn *sql.Conn) error {
+	var encoding string
+	if err := conn.QueryRowContext(ctx, `SHOW server_encoding`).Scan(&encoding); err != nil {
+		return err
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("its encoding is %s: create it with ENCODING 'UTF8' TEMPLATE template0", encoding)
+	}
+	return nil
 }
 
 // postgresPlace names a database without a secret.

@@ -142,7 +142,10 @@ func unprefixed(err error) error {
 	}
 	var lines []string
 	for line := range strings.Lines(e.Unwrap().Error()) {
-		lines = appendNew(lines, strings.TrimSpace(line))
+		line = strings.TrimSpace(line)
+		if !slices.ContainsFunc(lines, func(told string) bool { return strings.HasSuffix(told, line) }) {
+			lines = append(lines, line)
+		}
 	}
 	if told := slices.DeleteFunc(slices.Clone(lines), refusedTLS); len(told) > 0 {
 		lines = told

@@ -442,7 +442,9 @@ func TestOpenPostgresRefusesInOneSentence(t *testing.T) {
 	server.Exec(bare, "REVOKE ALL ON SCHEMA public FROM PUBLIC, pg_database_owner; ALTER SCHEMA public OWNER TO postgres")
 	still := server.Database("still")
 	server.Exec(still, "ALTER DATABASE still SET default_transaction_read_only = on")
+	server.Exec(future, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
 	for _, c := range []struct{ name, dsn, says string }{
+		{"a database that cannot keep every name", strings.Replace(future, "future", "latin", 1), "ENCODING 'UTF8'"},
 		{"a schema of the future", future, "run the version that wrote it, or a newer one"},
 		{"a database of another program", foreign, "tables of another program"},
 		{"a user without the right to make tables", bare, "needs USAGE and CREATE on the schema"},
