@@ -120,19 +120,26 @@ func tokenInspect() verb {
 
 func tokenRevoke() verb {
 	var (
-		which   tokenArgument
-		account string
-		all     bool
+		which         tokenArgument
+		account       string
+		all, everyone bool
 	)
 	return verb{
 		use: "revoke [<accessor>]", args: optional,
-		short: "Withdraws a token, or all tokens of an account",
+		short: "Withdraws a token, or all tokens of an account or of the realm",
 		flags: func(f *pflag.FlagSet) {
 			which.flags(f)
 			f.StringVar(&account, "account", "", "With --all: the account whose tokens are meant")
 			f.BoolVar(&all, "all", false, "All tokens of --account")
+			f.BoolVar(&everyone, "everyone", false, "All tokens of the realm, e.g. after a store was restored")
 		},
 		before: func(o *operation) error {
+			if everyone && (all || account != "" || which.fromStdin || len(o.args) > 0) {
+				return usagef("all tokens of the realm are --everyone, and nothing else beside it")
+			}
+			if everyone {
+				return nil
+			}
 			if all != (account != "") || all && (which.fromStdin || len(o.args) > 0) {
 				return usagef("all tokens of an account are --account and --all, and nothing else beside them")
 			}
@@ -142,7 +149,10 @@ func tokenRevoke() verb {
 			return which.read(o)
 		},
 		run: func(o *operation) error {
-			if all {
+			switch {
+			case everyone:
+				return o.revokeAllTokens()
+			case all:
 				return o.revokeTokens(account)
 			}
 			return o.revokeToken(&which)
@@ -152,6 +162,16 @@ func tokenRevoke() verb {
 
 func (o *operation) revokeTokens(account string) error {
 	n, err := o.admin.RevokeTokens(o, account)
+	if err != nil {
+		return err
+	}
+	return o.tell(revokedJSON{n}, "tokens revoked: %d", n)
+}
+
+func (o *operation) revokeAllTokens() error {
+	tally := o.tally("revoking")
+	n, err := o.admin.RevokeAllTokens(o, tally.count)
+	tally.end()
 	if err != nil {
 		return err
 	}

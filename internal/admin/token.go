@@ -115,9 +115,36 @@ func (a *Admin) RevokeTokens(ctx context.Context, account string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	return a.revokeOf(ctx, owner.ID)
+}
+
+// RevokeAllTokens withdraws all tokens of the realm and returns how many, as
+// [Admin.RevokeTokens] counts: after a store was restored some of them had been
+// withdrawn before, and nobody knows which. It goes by their subjects, accounts
+// and keys of none, and tells step of each.
+func (a *Admin) RevokeAllTokens(ctx context.Context, step func(revoked int)) (n int, err error) {
+	revoke := func(subject string) error {
+		more, err := a.revokeOf(ctx, subject)
+		n += more
+		step(n)
+		return err
+	}
+	if err := a.Accounts(ctx, func(owner store.Account) error { return revoke(owner.ID) }); err != nil {
+		return n, err
+	}
+	return n, a.Keys(ctx, "", "", func(k store.Key) error {
+		if k.Account != "" {
+			return nil
+		}
+		return revoke(authn.KeySubject(k.ID))
+	})
+}
+
+// revokeOf withdraws all tokens of a subject.
+func (a *Admin) revokeOf(ctx context.Context, subject string) (int, error) {
 	_, expired, err := a.Store.Sessions.FindSessions(ctx, a.Realm, store.SessionQuery{
 		Where: store.Filter{All: []store.Filter{
-			{Field: store.FieldSubject, Op: store.Equal, Values: []any{owner.ID}},
+			{Field: store.FieldSubject, Op: store.Equal, Values: []any{subject}},
 			{Field: store.FieldExpires, Op: store.LessOrEqual, Values: []any{a.now()}},
 		}},
 		Page: store.Page{Limit: 1},
@@ -125,7 +152,7 @@ func (a *Admin) RevokeTokens(ctx context.Context, account string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := a.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{Subject: owner.ID})
+	n, err := a.Store.Sessions.RevokeSessions(ctx, a.Realm, store.SessionMatch{Subject: subject})
 	return max(0, n-expired), err
 }
 

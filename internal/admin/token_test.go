@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/internal/admin"
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/authn"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
@@ -146,6 +147,33 @@ func TestATokenThatExpiredIsNotCountedAmongThoseRevoked(t *testing.T) {
 		t.Errorf("%d tokens were revoked", n)
 	}
 	d.gone(brief)
+}
+
+func TestAllTokensOfARealmGoAndNoneOfAnother(t *testing.T) {
+	d := newDesk(t)
+	d.account("joe")
+	d.account("ann")
+	key, _ := d.key(admin.NewKey{Gateway: true, Name: "of nobody"})
+	d.token("joe")
+	d.token("joe")
+	d.token("ann")
+	for realm, subject := range map[string]string{"default": authn.KeySubject(key.ID), "other": "other"} {
+		d.must(d.Store.Sessions.InsertSession(t.Context(), store.Session{
+			ID: realm, Realm: realm, Subject: subject, Digest: auth.DigestOf(realm),
+			Kind: store.AccessToken, Expires: d.now.Add(time.Hour), Keep: d.now.Add(time.Hour),
+		}))
+	}
+	steps := 0
+	n, err := d.RevokeAllTokens(t.Context(), func(int) { steps++ })
+	d.must(err)
+	left, _, err := d.Store.Sessions.FindSessions(t.Context(), "default", store.SessionQuery{})
+	d.must(err)
+	if n != 4 || steps != 3 || len(left) != 0 {
+		t.Errorf("%d were revoked in %d steps, and %d are left", n, steps, len(left))
+	}
+	if _, err := d.Store.Sessions.Session(t.Context(), "other", store.SessionRef{ID: "other"}); err != nil {
+		t.Errorf("that of another realm: %v", err)
+	}
 }
 
 func TestARevokedTokenIsGone(t *testing.T) {
