@@ -37,10 +37,11 @@ var floors = [][]string{
 
 // beside lists what may import a package of its own floor.
 var beside = map[string][]string{
-	"internal/dialect/table":  {"internal/dialect/"},
-	"examples/assertion":      {"examples/assertion/"},
-	"internal/store/sqlstore": {"internal/store/storetest"},
-	"internal/store/memstore": {"internal/store/storetest"},
+	"internal/dialect/table":    {"internal/dialect/"},
+	"examples/assertion":        {"examples/assertion/"},
+	"internal/store/sqlstore":   {"internal/store/storetest", "internal/store/reach"},
+	"internal/store/redisstore": {"internal/store/reach"},
+	"internal/store/memstore":   {"internal/store/storetest"},
 }
 
 // caddyOnly are modules that only caddymodule and the programs may know.

@@ -11,6 +11,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
+// doubtAfter is how long an exchange may go without its answer before the
+// server is probed, probeWait how long that may take before the server counts as
+// out of reach, probePause how long it is left alone after that.
+const (
+	doubtAfter = 200 * time.Millisecond
+	probeWait  = 700 * time.Millisecond
+	probePause = 100 * time.Millisecond
+)
+
 // begin admits a call, unless ctx has ended or the store is closed. The caller
 // calls done once it has finished.
 func (s *Sessions) begin(ctx context.Context) (done func(), err error) {
@@ -31,11 +40,17 @@ func (s *Sessions) begin(ctx context.Context) (done func(), err error) {
 // a queue that knows no time. Once the server is found to be out of reach, only
 // writes go on waiting: of each it may yet be told whether it was done.
 func (s *Sessions) exchange(ctx context.Context, writes bool, do func(ctx context.Context)) error {
-	ctx, done, err := s.reach.bounded(ctx, s.o.Timeout, writes)
-	if err != nil {
+	if err := s.reach.Check(); err != nil {
 		return err
 	}
-	defer done()
+	bounded := s.reach.Bounded
+	if writes {
+		bounded = context.WithTimeout
+	}
+	ctx, cancel := bounded(ctx, s.o.Timeout)
+	defer cancel()
+	slow := time.AfterFunc(doubtAfter, func() { s.reach.Doubt() })
+	defer slow.Stop()
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():

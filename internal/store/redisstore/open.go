@@ -11,6 +11,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/store/reach"
 )
 
 // oldest is the first major version whose scripts say what they do.
@@ -22,7 +23,7 @@ type Sessions struct {
 	prefix  string // with the braces of a hash tag and a colon
 	client  rueidis.Client
 	feed    *feed
-	reach   *reach
+	reach   *reach.Reach
 	notices []string
 
 	mu     sync.Mutex
@@ -72,7 +73,7 @@ func Open(ctx context.Context, o Options) (*Sessions, error) {
 		client.Close()
 		return nil, err
 	}
-	s.reach = newReach(s.answers)
+	s.reach = reach.New(reach.Options{Probe: s.answers, Wait: probeWait, Pause: probePause})
 	listening, end := context.WithCancel(context.Background())
 	s.end = end
 	s.heard.Go(func() { s.listen(listening) })
@@ -95,7 +96,7 @@ func (s *Sessions) Close() error {
 	s.feed.close()
 	s.heard.Wait()
 	s.calls.Wait()
-	s.reach.close()
+	s.reach.Close()
 	s.client.Close()
 	return nil
 }

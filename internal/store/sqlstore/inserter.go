@@ -139,7 +139,7 @@ func (i *inserter) transact(batch []*insertion) (added []bool, err error) {
 	if len(batch) == 0 {
 		return nil, nil
 	}
-	if err := s.reach.check(); err != nil {
+	if err := s.reach.Check(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*s.patience)

@@ -116,7 +116,7 @@ func (l *listener) loop() {
 			return
 		}
 		if broken(err) {
-			l.server.reach.doubt(cut(err))
+			l.server.doubt(err)
 		}
 		l.set(fmt.Errorf("the feed is broken: %w", plainPostgres(unprefixed(err))))
 		pause := time.NewTimer(probePause)
@@ -231,7 +231,7 @@ func (l *listener) beat(conn *pgx.Conn) error {
 	}
 	if version != l.version {
 		err := wrongSchema(fmt.Sprint(version), l.version)
-		l.server.reach.refuse(err)
+		l.server.reach.Refuse(err)
 		return err
 	}
 	l.saw(latest)

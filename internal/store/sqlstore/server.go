@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/store/reach"
 )
 
 // server is the engine of a database on a server that several nodes share.
@@ -32,7 +33,7 @@ type server struct {
 	reading  chan struct{} // one token for each read under way
 	writing  chan struct{} // and one for each write that is no login
 	rebound  sync.Map      // of queries that are constants
-	reach    *reach
+	reach    *reach.Reach
 	listener *listener
 	inserter *inserter
 	stamper  *stamper
@@ -42,6 +43,13 @@ type server struct {
 	closed bool
 	under  sync.WaitGroup // calls under way
 }
+
+// probeWait is how long a server may take to answer before it counts as out of
+// reach, probePause how long it is left alone after that.
+const (
+	probeWait  = 500 * time.Millisecond
+	probePause = 100 * time.Millisecond
+)
 
 // longest is how long a search may take: it may read many rows, and is not
 // what a request waits for.
@@ -57,24 +65,36 @@ func newServer(f *flavour, pool *pgxpool.Pool, version int, o Options) *database
 		flavour: f, pool: pool, now: o.Now, observe: o.Observe, patience: o.Wait,
 		reading: make(chan struct{}, n-writing-maxInserting), writing: make(chan struct{}, writing), local: new(subscribers),
 	}
-	s.reach = newReach(s.probe, pool.Reset)
+	s.reach = reach.New(reach.Options{Probe: s.probe, Wait: probeWait, Pause: probePause, Back: pool.Reset})
 	s.inserter = &inserter{server: s}
 	s.listener = newListener(s, version)
 	s.stamper = newStamper(s, touched)
 	return newDatabase(f, s, touched, o)
 }
 
-// probe asks the server for a new connection, which looks at the schema too.
+// probe asks the server for a new connection, which looks at the schema too. One
+// that has no more of them answers.
 func (s *server) probe(ctx context.Context) error {
 	config := s.pool.Config()
 	if err := config.BeforeConnect(ctx, config.ConnConfig); err != nil {
 		return err
 	}
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
-	if err != nil {
-		return err
+	if err == nil {
+		err = conn.Close(ctx)
 	}
-	return conn.Close(ctx)
+	if sqlState(err) == pgTooMany {
+		return nil
+	}
+	return plainPostgres(unprefixed(err))
+}
+
+// doubt has the server probed after an error of the connection. Where that was
+// ended by the other side the others are of no more use.
+func (s *server) doubt(err error) {
+	if s.reach.Doubt() && cut(err) {
+		s.pool.Reset()
+	}
 }
 
 // enter waits for a turn among the calls of a kind, within the time that a call
@@ -88,7 +108,7 @@ func (s *server) enter(ctx context.Context, turns chan struct{}) (leave func(), 
 	s.under.Add(1)
 	s.mu.Unlock()
 	if err = ctx.Err(); err == nil {
-		err = s.reach.check()
+		err = s.reach.Check()
 	}
 	if err == nil {
 		select {
@@ -185,7 +205,7 @@ func (s *server) failed(err error) error {
 	case err == nil:
 		return nil
 	case broken(err):
-		s.reach.doubt(cut(err))
+		s.doubt(err)
 	case sqlState(err) == pgReadOnly:
 		s.pool.Reset() // another server may take writes by now
 	}
@@ -204,7 +224,7 @@ func (s *server) search(ctx context.Context, f *found, page store.Page, row func
 		return err
 	}
 	defer leave()
-	ctx, cancel := s.reach.bounded(ctx, longest)
+	ctx, cancel := s.reach.Bounded(ctx, longest)
 	defer cancel()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -258,7 +278,7 @@ func (s *server) close() error {
 	s.under.Wait()
 	s.inserter.running.Wait()
 	s.listener.close()
-	s.reach.close()
+	s.reach.Close()
 	s.pool.Close()
 	return nil
 }
