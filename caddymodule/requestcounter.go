@@ -21,6 +21,7 @@ var reasonLabels = func() []auth.Reason {
 		auth.ReasonRole, auth.ReasonScope, auth.ReasonPermission, auth.ReasonTenant, auth.ReasonSubject,
 		auth.ReasonAttempts, auth.ReasonRate, auth.ReasonQueue, auth.ReasonStore, auth.ReasonStarting,
 		auth.ReasonTimeout, auth.ReasonCleartext, auth.ReasonEarlyData, auth.ReasonUnsupported, auth.ReasonIssuer, auth.ReasonAudience,
+		auth.ReasonKeyRing,
 	}
 	for _, c := range auth.Codes() { // a refusal without a reason is labelled by its code
 		labels = append(labels, auth.Reason(c.String()))

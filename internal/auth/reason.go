@@ -34,6 +34,7 @@ const (
 	ReasonStore       Reason = "store"       // the store is out of reach
 	ReasonIssuer      Reason = "issuer"      // an outside issuer's keys are out of reach
 	ReasonAudience    Reason = "audience"    // a JWT that is meant for others
+	ReasonKeyRing     Reason = "key_ring"    // sealed under a key that the ring lacks
 	ReasonStarting    Reason = "starting"    // not ready yet
 	ReasonTimeout     Reason = "timeout"     // took too long
 	ReasonCleartext   Reason = "cleartext"   // a query credential without TLS

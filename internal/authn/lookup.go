@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strconv"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/forward"
 	"github.com/gatehouse-auth/gatehouse/internal/issuer"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
+	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
 
 // keySubject begins the subject of a key that belongs to no account. No
@@ -147,16 +149,21 @@ func (l *lookup) useSession(ctx context.Context, s store.Session, kind store.Ses
 
 // session finds the row of a token. A JWT is verified and then found by its
 // token ID, and must be the very text that was issued: so a revoked one stays
-// revoked however it is spelled. [auth.NotFound] where there is no such row.
+// revoked however it is spelled. One whose signing key does not open here, since
+// a gateway with another key ring made it, is found like an opaque token: the
+// digest of its whole text is known only of what was issued. [auth.NotFound]
+// where there is no such row.
 func (l *lookup) session(ctx context.Context, text string) (store.Session, error) {
 	d := auth.DigestOf(text)
 	ref := store.SessionRef{Digest: d}
 	if l.signers != nil && l.signers.Ours(text) {
 		claims, err := l.signers.Verify(ctx, l.realm, text)
-		if err != nil {
+		switch {
+		case err == nil:
+			ref = store.SessionRef{ID: claims.ID}
+		case !errors.Is(err, token.ErrUnusable):
 			return store.Session{}, err
 		}
-		ref = store.SessionRef{ID: claims.ID}
 	}
 	s, err := l.rows.Sessions.Session(ctx, l.realm, ref)
 	if err != nil {

@@ -143,6 +143,7 @@ var reasonTexts = map[auth.Reason]string{
 	auth.ReasonRate:       "there were more requests than rate allows",
 	auth.ReasonQueue:      "too many logins waited for their password to be hashed",
 	auth.ReasonIssuer:     "the keys of its issuer are out of reach",
+	auth.ReasonKeyRing:    "it needs what was sealed under a key that the key ring of this gateway lacks",
 	auth.ReasonStarting:   "the store was not open yet",
 	auth.ReasonMediaType:  "the body is of a type, charset or coding that the call does not read",
 	auth.ReasonStore:      "the store cannot be asked",

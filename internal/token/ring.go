@@ -73,8 +73,9 @@ func (r *Ring) Seal(plain, associated []byte) ([]byte, error) {
 }
 
 // Open decrypts what [Ring.Seal] made, under whichever key of the ring sealed
-// it. A failure is [auth.Internal]: what is stored was changed or moved, or a
-// key was taken out of the ring too early, and no caller is to blame.
+// it. No caller is to blame for a failure: [auth.Internal] where what is stored
+// was changed or moved, [auth.Unavailable] with [auth.ReasonKeyRing] where the
+// ring lacks the key, since a gateway that has it can answer.
 func (r *Ring) Open(sealed, associated []byte) ([]byte, error) {
 	if len(sealed) < sealOverhead || sealed[0] != sealVersion {
 		return nil, auth.Fail(auth.Internal, "", errors.New("a sealed value has an unknown form"))
@@ -89,7 +90,8 @@ func (r *Ring) Open(sealed, associated []byte) ([]byte, error) {
 		}
 		return plain, nil
 	}
-	return nil, auth.Fail(auth.Internal, "", errors.New("a sealed value needs a key that is not in the key ring"))
+	return nil, auth.Fail(auth.Unavailable, auth.ReasonKeyRing,
+		fmt.Errorf("a sealed value needs the key %s, which the key ring lacks", SealedBy(sealed)))
 }
 
 // MAC returns the HMAC-SHA-256 of parts under a key derived from the first

@@ -126,7 +126,8 @@ func (s *Signers) rotate(ctx context.Context, old store.SigningKey) (id string, 
 
 // Tend rotates the keys that have signed for lifetime, none where that is 0,
 // and deletes those that verify nothing any more. Several nodes may do so at
-// once.
+// once. A [MissingKeyError] says that there are keys which the ring does not
+// open: those of a node with another ring, which came after [Signers.Load].
 func (s *Signers) Tend(ctx context.Context, lifetime time.Duration) error {
 	rows, err := s.keys.SigningKeys(ctx)
 	if err != nil {
@@ -149,5 +150,5 @@ func (s *Signers) Tend(ctx context.Context, lifetime time.Duration) error {
 			err = errors.Join(err, e)
 		}
 	}
-	return err
+	return errors.Join(err, CheckSigningKeys(rows, s.ring, now))
 }

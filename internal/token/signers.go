@@ -104,8 +104,10 @@ func (s *Signers) Ours(text string) bool {
 // [auth.InvalidCredential]: [auth.ReasonForm] for a text that no signer here
 // writes, [auth.ReasonSignature] for an unknown key or a wrong signature,
 // [auth.ReasonUnknown] for another realm, [auth.ReasonExpired] only for a
-// token that is genuine in all else. A store out of reach or a key that
-// cannot be opened is passed on as what it is, never as the caller's fault.
+// token that is genuine in all else. A store out of reach is passed on as what
+// it is. [ErrUnusable] is inside where the key that the token names does not
+// open here: nothing can be said of the token then, neither good nor bad, and
+// its session alone decides.
 func (s *Signers) Verify(ctx context.Context, realm, text string) (Claims, error) {
 	head, payload, signature, ok := split(text)
 	if !ok {

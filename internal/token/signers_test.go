@@ -591,26 +591,29 @@ func TestRetiredKeysSignNoMore(t *testing.T) {
 }
 
 func TestKeyThatDoesNotOpenIsNoForgery(t *testing.T) {
-	for name, spoil := range map[string]func(*store.SigningKey){
-		"sealed under another ring": func(r *store.SigningKey) {
+	for name, c := range map[string]struct {
+		spoil func(*store.SigningKey)
+		code  auth.Code
+	}{
+		"sealed under another ring": {func(r *store.SigningKey) {
 			r.Sealed = seal(t, ringOf(t, secondKey), strings.Repeat("k", 32), string(bindRow(*r)))
-		},
-		"a secret that is too short": func(r *store.SigningKey) {
+		}, auth.Unavailable},
+		"a secret that is too short": {func(r *store.SigningKey) {
 			r.Sealed = seal(t, ringOf(t, firstKey), "short", string(bindRow(*r)))
-		},
-		"bytes that were changed": func(r *store.SigningKey) { r.Sealed[20] ^= 1 },
+		}, auth.Internal},
+		"bytes that were changed": {func(r *store.SigningKey) { r.Sealed[20] ^= 1 }, auth.Internal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			good := newBench(t)
 			text := good.sign(t, "default", claims())
 			bad := good.store.rows[0]
 			bad.Sealed = slices.Clone(bad.Sealed)
-			spoil(&bad)
+			c.spoil(&bad)
 			b := newBench(t, bad)
-			if _, err := b.Verify(t.Context(), "default", text); err == nil || auth.CodeOf(err) != auth.Internal {
+			if _, err := b.Verify(t.Context(), "default", text); err == nil || auth.CodeOf(err) != c.code || !errors.Is(err, ErrUnusable) {
 				t.Errorf("verify: %v", err)
 			}
-			if _, err := b.Sign(t.Context(), "default", claims()); err == nil || auth.CodeOf(err) != auth.Internal {
+			if _, err := b.Sign(t.Context(), "default", claims()); err == nil || auth.CodeOf(err) != c.code {
 				t.Errorf("sign: %v", err)
 			}
 			if len(b.store.rows) != 1 {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -61,6 +62,10 @@ type signingKey struct {
 // over reports whether every token that the key signed has expired.
 func (k *signingKey) over(now time.Time) bool { return !k.expires.IsZero() && !now.Before(k.expires) }
 
+// ErrUnusable is inside the error about a signing key of the store that does
+// not open here: it was sealed under a key that the ring lacks, or was changed.
+var ErrUnusable = errors.New("a signing key of the store cannot be used here")
+
 // openSigningKey opens a row. A row that does not open gives a key that is
 // broken: tokens it signed are not the caller's fault and no forgeries.
 func openSigningKey(row store.SigningKey, ring *Ring) *signingKey {
@@ -70,7 +75,8 @@ func openSigningKey(row store.SigningKey, ring *Ring) *signingKey {
 	}
 	k.longest.Store(int64(row.Longest))
 	if k.pair, k.broken = openPair(row, ring); k.broken != nil {
-		k.broken = auth.Fail(auth.Internal, "", fmt.Errorf("the signing key %q cannot be used: %w", row.ID, k.broken))
+		cause := auth.AsError(k.broken)
+		k.broken = auth.Fail(cause.Code, cause.Reason, fmt.Errorf("%w: %s: %w", ErrUnusable, row.ID, k.broken))
 		return k
 	}
 	k.algorithm = algorithms[row.Algorithm]
