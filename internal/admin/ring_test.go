@@ -245,13 +245,15 @@ func TestTwoRingsOnOneStoreDoNoHarm(t *testing.T) {
 	if _, err := theirs.Verify(d.Context(), d.Realm, jwt.Reveal()); auth.CodeOf(err) != auth.InvalidCredential {
 		t.Errorf("a token of the one before the other: %v", err)
 	}
-	if _, err := theirs.Sign(d.Context(), d.Realm, claims(d.now)); auth.CodeOf(err) != auth.Internal {
+	if _, err := theirs.Sign(d.Context(), d.Realm, claims(d.now)); auth.CodeOf(err) != auth.Unavailable {
 		t.Errorf("the other signs: %v", err)
 	}
 	if _, err := theirs.Rotate(d.Context(), token.UseToken); auth.CodeOf(err) != auth.Conflict {
 		t.Errorf("the other rotates: %v", err)
 	}
-	d.must(theirs.Tend(d.Context(), time.Nanosecond))
+	if _, told := errors.AsType[*token.MissingKeyError](theirs.Tend(d.Context(), time.Nanosecond)); !told {
+		t.Error("the other does not say on schedule which key it lacks")
+	}
 	all, err := other.Reseal(d.Context(), quiet)
 	d.must(err)
 	if all != (admin.Resealed{Left: 2}) {
