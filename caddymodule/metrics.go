@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync/atomic"
@@ -21,6 +22,7 @@ type metrics struct {
 	requests   *requestCounter
 	logins     *prometheus.CounterVec
 	store      *prometheus.HistogramVec
+	failures   *prometheus.CounterVec
 	sources    atomic.Pointer[metricSources]
 	collectors []prometheus.Collector
 }
@@ -32,6 +34,8 @@ type metricSources struct {
 	Cache func() authn.Stats
 	// HashQueue returns how many password checks wait for their turn.
 	HashQueue func() int
+	// Feeds returns how the feeds of changes stand.
+	Feeds func() []authn.FeedState
 }
 
 // storeBuckets reach from a point lookup in memory, in seconds, to what the
@@ -50,9 +54,14 @@ func newMetrics() *metrics {
 			Help:    "Time that operations of the store took, in seconds.",
 			Buckets: storeBuckets,
 		}, []string{"op"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_store_failures_total",
+			Help: "Operations of the store that failed by no fault of who asked: it is out of reach, full, locked or damaged.",
+		}, []string{"op"}),
 	}
 	m.collectors = []prometheus.Collector{
-		m.requests, m.logins, m.store,
+		m.requests, m.logins, m.store, m.failures,
+		feedCollector{m},
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "gatehouse_cache_hits_total",
 			Help: "Credentials that were answered from the verdict cache.",
@@ -89,8 +98,12 @@ func isRegistered(err error) bool {
 	return ok
 }
 
-// follow takes figures from these sources from now on.
-func (m *metrics) follow(s metricSources) { m.sources.Store(&s) }
+// follow takes figures from these sources from now on, until others are followed
+// or leave is called.
+func (m *metrics) follow(s metricSources) (leave func()) {
+	m.sources.Store(&s)
+	return func() { m.sources.CompareAndSwap(&s, nil) }
+}
 
 func (m *metrics) cache() authn.Stats {
 	if s := m.sources.Load(); s != nil && s.Cache != nil {
@@ -119,8 +132,15 @@ func (m *metrics) countLogin(dialectName string, ok bool, code auth.Code) {
 	m.logins.WithLabelValues(dialectName, outcome).Inc()
 }
 
-// observeStore records how long an operation of the store took. op is the name
-// of the operation, one of a few in the program's own text.
-func (m *metrics) observeStore(op string, took time.Duration) {
+// observeStore records how long an operation of the store took, and what it came
+// to. op is the name of the operation, one of a few in the program's own text. A
+// transaction that many share fails for each of them, under their own names.
+func (m *metrics) observeStore(op string, took time.Duration, err error) {
 	m.store.WithLabelValues(op).Observe(took.Seconds())
+	if _, told := errors.AsType[*auth.Error](err); !told || errors.Is(err, context.Canceled) {
+		return
+	}
+	if code := auth.CodeOf(err); code == auth.Unavailable || code == auth.Internal {
+		m.failures.WithLabelValues(op).Inc()
+	}
 }

@@ -1,9 +1,13 @@
 package caddymodule
 
 import (
+	"context"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,17 +56,24 @@ func TestMetrics(t *testing.T) {
 	m.countLogin("management", true, auth.Internal)
 	m.countLogin("management", false, auth.Throttled)
 	m.countLogin("bob", false, auth.InvalidCredential)
-	m.observeStore("session_by_digest", time.Millisecond)
+	m.observeStore("session_by_digest", time.Millisecond, nil)
+	m.observeStore("session_by_digest", time.Millisecond, auth.Fail(auth.NotFound, auth.ReasonUnknown, nil))
+	m.observeStore("session_by_digest", time.Millisecond, auth.Fail(auth.Unavailable, auth.ReasonStore, context.Canceled))
+	m.observeStore("commit", time.Millisecond, errors.New("told under the name of each that shares it"))
+	m.observeStore("account", time.Millisecond, auth.Fail(auth.Unavailable, auth.ReasonStore, nil))
 
 	t.Run("sources that are not there read as 0", func(t *testing.T) {
 		if got := gather(t, first)["gatehouse_cache_hits_total{}"]; got != 0 {
 			t.Error(got)
 		}
 	})
-	m.follow(metricSources{
+	left := m.follow(metricSources{})
+	leave := m.follow(metricSources{
 		Cache:     func() authn.Stats { return authn.Stats{Hits: 7, Misses: 3, Entries: 2} },
 		HashQueue: func() int { return 4 },
+		Feeds:     func() []authn.FeedState { return []authn.FeedState{{Heard: true, Silent: 1500 * time.Millisecond}, {}} },
 	})
+	left() // which is followed no more: the others are
 	want := map[string]float64{
 		"gatehouse_requests_total{reason=,verdict=passed}":                 2,
 		"gatehouse_requests_total{reason=expired,verdict=refused}":         1,
@@ -71,7 +82,12 @@ func TestMetrics(t *testing.T) {
 		"gatehouse_logins_total{dialect=management,outcome=ok}":            1,
 		"gatehouse_logins_total{dialect=management,outcome=throttled}":     1,
 		"gatehouse_logins_total{dialect=other,outcome=invalid_credential}": 1,
-		"gatehouse_store_seconds{op=session_by_digest}":                    1,
+		"gatehouse_store_seconds{op=session_by_digest}":                    3,
+		"gatehouse_store_seconds{op=commit}":                               1,
+		"gatehouse_store_seconds{op=account}":                              1,
+		"gatehouse_store_failures_total{op=account}":                       1,
+		"gatehouse_feed_lag_seconds{feed=store}":                           1.5,
+		"gatehouse_feed_lag_seconds{feed=sessions}":                        math.Inf(1),
 		"gatehouse_cache_hits_total{}":                                     7,
 		"gatehouse_cache_misses_total{}":                                   3,
 		"gatehouse_cache_entries{}":                                        2,
@@ -96,6 +112,24 @@ func TestMetrics(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the documentation names them all", func(t *testing.T) {
+		page, err := os.ReadFile("../docs/logs-and-metrics.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for sample := range want {
+			name, _, _ := strings.Cut(sample, "{")
+			if !strings.Contains(string(page), "| `"+name+"` |") {
+				t.Errorf("it does not name %s", name)
+			}
+		}
+	})
+	t.Run("a feed that is followed no more has no lag", func(t *testing.T) {
+		leave()
+		if _, ok := gather(t, first)["gatehouse_feed_lag_seconds{feed=store}"]; ok {
+			t.Error("it has one")
+		}
+	})
 }
 
 func TestMetricsTellANameThatIsTaken(t *testing.T) {

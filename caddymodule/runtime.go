@@ -24,8 +24,9 @@ var figures = newMetrics()
 
 // sharedRuntime is a runtime that may not be open yet.
 type sharedRuntime struct {
-	mu sync.Mutex
-	rt *gateway.Runtime
+	mu    sync.Mutex
+	rt    *gateway.Runtime
+	leave func() // has the figures taken from it no more
 }
 
 // acquire takes a share of the runtime of that key; each needs its Delete.
@@ -49,7 +50,7 @@ func (s *sharedRuntime) open(do func() (*gateway.Runtime, error)) error {
 		return err
 	}
 	s.rt = rt
-	figures.follow(metricSources{Cache: rt.Resolver.Stats, HashQueue: rt.Hasher.Waiting})
+	s.leave = figures.follow(metricSources{Cache: rt.Resolver.Stats, HashQueue: rt.Hasher.Waiting, Feeds: rt.Resolver.Feeds})
 	return nil
 }
 
@@ -69,6 +70,7 @@ func (s *sharedRuntime) Destruct() error {
 	if s.rt == nil {
 		return nil
 	}
+	s.leave()
 	err := s.rt.Close()
 	s.rt = nil
 	return err
@@ -89,7 +91,7 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	rows, err := a.state.at.open(ctx, sqlstore.Options{
 		Now:      now,
 		LockWait: lockWait,
-		Observe:  func(op string, took time.Duration, _ error) { figures.observeStore(op, took) },
+		Observe:  figures.observeStore,
 	}, func(text string) { a.state.log.Warn(text) })
 	if err != nil {
 		return nil, err
