@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/internal/admin"
 	"github.com/gatehouse-auth/gatehouse/internal/clock"
 	"github.com/gatehouse-auth/gatehouse/internal/gateway"
 	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
@@ -99,7 +100,7 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	rt := gateway.NewRuntime(gateway.RuntimeConfig{
 		Store: rows, Ring: ring, Now: now, MaxStaleness: time.Duration(a.MaxStaleness),
 		Grace: time.Duration(a.Grace), KeyLifetime: time.Duration(a.SigningKeyLifetime),
-		Failed: logFailed,
+		Failed: logFailed, Heard: logHeard,
 	})
 	// One clear error here in place of logins that are answered 500.
 	if err := rt.Signers.Load(ctx); err != nil {
@@ -115,6 +116,17 @@ func currentLog() *zap.Logger { return caddy.Log().Named("gatehouse") }
 // logFailed logs work in the background that failed.
 func logFailed(work string, err error) {
 	currentLog().Error("work in the background failed and will be tried again", zap.String("work", work), zap.Error(err))
+}
+
+// logHeard logs that the store, or that of sessions, is lost or heard again.
+func logHeard(feed int, err error) {
+	of := zap.String("of", feedNames[feed])
+	if err == nil {
+		currentLog().Info("the store is heard again", of)
+		return
+	}
+	currentLog().Error("the store is lost and will be looked for", of, zap.String("error", admin.Text(err)),
+		zap.String("effect", "callers that are known pass for max_staleness and grace; then, and for all others at once, the answer is 503"))
 }
 
 // newClock makes the clock of a runtime; tests set another.

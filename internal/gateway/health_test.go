@@ -3,6 +3,8 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -72,4 +74,37 @@ func TestHealthSaysWhetherRequestsShouldComeHere(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAFeedThatIsLostIsToldOnceAndAgainWhenItIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rows := memstore.New(time.Now)
+		feed := &cutFeed{Changes: rows.Changes}
+		rows.SessionChanges = feed
+		var told []string
+		rt := gateway.NewRuntime(gateway.RuntimeConfig{Store: rows, Now: time.Now, Heard: func(feed int, err error) {
+			told = append(told, fmt.Sprint(feed, " ", err))
+		}})
+		defer func() { must(t, rt.Close()) }()
+		for _, s := range []struct {
+			gone, silent bool
+			lasts        time.Duration
+		}{
+			{false, false, time.Hour},
+			{true, false, 500 * time.Millisecond}, // no news
+			{false, false, time.Minute},
+			{true, true, time.Minute},
+			{false, false, time.Minute},
+			{false, true, time.Minute},
+			{false, false, time.Minute},
+		} {
+			feed.gone.Store(s.gone)
+			feed.silent.Store(s.silent)
+			<-time.After(s.lasts)
+		}
+		want := []string{"1 " + errCut.Error(), "1 <nil>", "1 it answers, but what others change is not heard", "1 <nil>"}
+		if !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+	})
 }

@@ -35,6 +35,9 @@ type RuntimeConfig struct {
 	// failed, for operators; it is tried again later. nil tells nobody. The
 	// error holds no secret.
 	Failed func(work string, err error)
+	// Heard is told of a feed of changes, by its place in [store.Store.Feeds],
+	// why it is lost, and with nil that it is heard again. nil tells nobody.
+	Heard func(feed int, err error)
 }
 
 // Runtime is what survives a change of the configuration.
@@ -83,6 +86,9 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 	rt.cancel = cancel
 	rt.Resolver.Start()
 	rt.done.Go(func() { rt.sweep(ctx) })
+	if c.Heard != nil {
+		rt.done.Go(func() { rt.watch(ctx, c.Heard) })
+	}
 	return rt
 }
 
