@@ -17,17 +17,33 @@ type wire struct {
 	mu       sync.Mutex
 	listener net.Listener
 	ends     map[net.Conn]struct{}
-	// free is closed while bytes may pass, slow how long each is under way.
-	free   chan struct{}
-	slow   time.Duration
-	closed chan struct{}
+	lanes    [2]lane
+	closed   chan struct{}
 }
+
+// lane is one direction of a wire.
+type lane struct {
+	// free is closed while bytes may pass, slow how long each is under way.
+	free chan struct{}
+	slow time.Duration
+	// spoils says of each piece whether a byte of it becomes another; nil is none.
+	spoils func() bool
+}
+
+// The lanes of a wire.
+const (
+	there = iota // to the target
+	back
+)
 
 // newWire leads to a target until the test ends.
 func newWire(t *testing.T, target string) *wire {
 	t.Helper()
-	w := &wire{t: t, address: "127.0.0.1:0", target: target, ends: map[net.Conn]struct{}{}, free: make(chan struct{}), closed: make(chan struct{})}
-	close(w.free)
+	w := &wire{t: t, address: "127.0.0.1:0", target: target, ends: map[net.Conn]struct{}{}, closed: make(chan struct{})}
+	for i := range w.lanes {
+		w.lanes[i].free = make(chan struct{})
+		close(w.lanes[i].free)
+	}
 	w.listen()
 	t.Cleanup(func() {
 		close(w.closed)
@@ -76,29 +92,63 @@ func (w *wire) refuse() {
 	}
 }
 
-// swallow lets nothing pass any more, and says so to nobody.
-func (w *wire) swallow() {
+// reset ends all connections and takes new ones.
+func (w *wire) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.free = make(chan struct{})
+	for c := range w.ends {
+		_ = c.Close()
+	}
+}
+
+// halfClose has every end told that the other sends no more.
+func (w *wire) halfClose() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.ends {
+		_ = c.(*net.TCPConn).CloseWrite()
+	}
+}
+
+// swallow lets nothing pass any more, and says so to nobody.
+func (w *wire) swallow() {
+	w.swallowOne(there)
+	w.swallowOne(back)
+}
+
+// swallowOne is swallow for one lane.
+func (w *wire) swallowOne(way int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lanes[way].free = make(chan struct{})
 }
 
 // delay has everything take that long, each way.
 func (w *wire) delay(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.slow = d
+	w.lanes[there].slow, w.lanes[back].slow = d, d
+}
+
+// corrupt spoils pieces each way.
+func (w *wire) corrupt(spoils func() bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lanes[there].spoils, w.lanes[back].spoils = spoils, spoils
 }
 
 // mend ends whatever is wrong; what was swallowed arrives, as TCP would have it.
 func (w *wire) mend() {
 	w.t.Helper()
 	w.mu.Lock()
-	w.slow = 0
-	select {
-	case <-w.free:
-	default:
-		close(w.free)
+	for i := range w.lanes {
+		l := &w.lanes[i]
+		l.slow, l.spoils = 0, nil
+		select {
+		case <-l.free:
+		default:
+			close(l.free)
+		}
 	}
 	cut := w.listener == nil
 	w.mu.Unlock()
@@ -119,8 +169,8 @@ func (w *wire) carry(c net.Conn) {
 	w.ends[c], w.ends[far] = struct{}{}, struct{}{}
 	w.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { w.pump(far, c) })
-	both.Go(func() { w.pump(c, far) })
+	both.Go(func() { w.pump(far, c, there) })
+	both.Go(func() { w.pump(c, far, back) })
 	both.Wait()
 	w.mu.Lock()
 	delete(w.ends, c)
@@ -129,12 +179,12 @@ func (w *wire) carry(c net.Conn) {
 }
 
 // pump copies one way until an end closes.
-func (w *wire) pump(to io.WriteCloser, from io.ReadCloser) {
+func (w *wire) pump(to io.WriteCloser, from io.ReadCloser, way int) {
 	defer func() { _, _ = to.Close(), from.Close() }()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
-		if n > 0 && w.passes() {
+		if n > 0 && w.passes(way, buffer[:n]) {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
 			}
@@ -145,20 +195,23 @@ func (w *wire) pump(to io.WriteCloser, from io.ReadCloser) {
 	}
 }
 
-// passes blocks while the wire is cut, and returns false at its end.
-func (w *wire) passes() bool {
+// passes blocks while the lane is cut, and returns false at its end.
+func (w *wire) passes(way int, piece []byte) bool {
 	w.mu.Lock()
-	free, slow := w.free, w.slow
+	l := w.lanes[way]
 	w.mu.Unlock()
-	pause := time.NewTimer(slow)
+	pause := time.NewTimer(l.slow)
 	defer pause.Stop()
 	select {
 	case <-pause.C:
 	case <-w.closed:
 		return false
 	}
+	if l.spoils != nil && l.spoils() {
+		piece[len(piece)/2] ^= 0x10
+	}
 	select {
-	case <-free:
+	case <-l.free:
 		return true
 	case <-w.closed:
 		return false

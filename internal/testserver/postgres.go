@@ -29,7 +29,11 @@ const (
 type PostgresServer struct {
 	process
 	dir  string // holds the socket and the data
+	data string
 	port string
+	who  *syscall.Credential
+	// CA is the file that verifies the server, "" for one without TLS.
+	CA string
 }
 
 // Postgres starts a server that ends with the test. Settings are parameters of
@@ -43,18 +47,51 @@ func Postgres(t testing.TB, settings ...string) *PostgresServer {
 // that is of its own; "" is the folder for temporary files.
 func PostgresIn(t testing.TB, dir string, settings ...string) *PostgresServer {
 	t.Helper()
-	program := find(t, "postgres", "/usr/lib/postgresql/*/bin/postgres", "/usr/pgsql-*/bin/postgres", "/opt/homebrew/opt/postgresql@*/bin/postgres")
-	who := unprivileged(t)
-	s := &PostgresServer{dir: folder(t, who), port: freePort(t)}
-	data := filepath.Join(s.dir, "data")
+	s := newPostgres(t, settings)
 	if dir != "" {
-		data = filepath.Join(dir, filepath.Base(s.dir))
+		s.data = filepath.Join(dir, filepath.Base(s.dir))
 	}
-	if err := layOut(t.Context(), program, data, who); err != nil {
+	if err := layOut(t.Context(), postgresProgram(t), s.data, s.who); err != nil {
 		t.Fatal(err)
 	}
+	s.Start()
+	s.make(pgDatabase)
+	return s
+}
+
+// PostgresTLS is [Postgres] with a certificate for 127.0.0.1, for those who ask
+// for TLS.
+func PostgresTLS(t testing.TB, settings ...string) *PostgresServer {
+	t.Helper()
+	who := unprivileged(t)
+	dir := folder(t, who)
+	certificate, key, _ := selfSigned(t, dir)
+	for _, file := range []string{certificate, key} {
+		if err := own(file, who, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := PostgresIn(t, "", append([]string{"ssl=on", "ssl_cert_file=" + certificate, "ssl_key_file=" + key}, settings...)...)
+	s.CA = certificate
+	return s
+}
+
+func postgresProgram(t testing.TB) string { t.Helper(); return postgresTool(t, "postgres") }
+
+// postgresTool returns the path of a program of PostgreSQL.
+func postgresTool(t testing.TB, name string) string {
+	t.Helper()
+	return find(t, name, "/usr/lib/postgresql/*/bin/"+name, "/usr/pgsql-*/bin/"+name, "/opt/homebrew/opt/postgresql@*/bin/"+name)
+}
+
+// newPostgres is a server that has no data yet and does not run.
+func newPostgres(t testing.TB, settings []string) *PostgresServer {
+	t.Helper()
+	program, who := postgresProgram(t), unprivileged(t)
+	s := &PostgresServer{dir: folder(t, who), port: freePort(t), who: who}
+	s.data = filepath.Join(s.dir, "data")
 	args := []string{
-		"-D", data, "-k", s.dir, "-c", "listen_addresses=127.0.0.1", "-p", s.port,
+		"-k", s.dir, "-c", "listen_addresses=127.0.0.1", "-p", s.port,
 		"-c", "unix_socket_permissions=0777", "-c", "fsync=on", "-c", "logging_collector=off",
 	}
 	for _, setting := range settings {
@@ -64,15 +101,13 @@ func PostgresIn(t testing.TB, dir string, settings ...string) *PostgresServer {
 		t: t, name: "postgres", asked: syscall.SIGINT,
 		command: func() *exec.Cmd {
 			// Not the test's context: that ends before the cleanup.
-			cmd := exec.CommandContext(context.Background(), program, args...)
+			cmd := exec.CommandContext(context.Background(), program, append([]string{"-D", s.data}, args...)...)
 			cmd.Dir, cmd.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: who}
 			return cmd
 		},
 		ready: func() error { return s.exec(pgSuper, "postgres", "SELECT 1") },
 	}
 	t.Cleanup(s.close)
-	s.Start()
-	s.make(pgDatabase)
 	return s
 }
 
@@ -85,6 +120,13 @@ func (s *PostgresServer) Address() string { return net.JoinHostPort("127.0.0.1",
 // DSNAt is [PostgresServer.DSN] at another address, e.g. that of a proxy.
 func (s *PostgresServer) DSNAt(address string) string {
 	u := url.URL{Scheme: "postgres", User: url.User(pgUser), Host: address, Path: "/" + pgDatabase, RawQuery: "sslmode=disable"}
+	return u.String()
+}
+
+// TLSDSNAt is [PostgresServer.DSNAt] over TLS, with the server verified.
+func (s *PostgresServer) TLSDSNAt(address string) string {
+	query := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {s.CA}}
+	u := url.URL{Scheme: "postgres", User: url.User(pgUser), Host: address, Path: "/" + pgDatabase, RawQuery: query.Encode()}
 	return u.String()
 }
 

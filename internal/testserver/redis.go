@@ -29,6 +29,9 @@ type RedisServer struct {
 	// Folder is where its files are.
 	Folder string
 
+	// CA is the file that verifies the server, "" for one without TLS.
+	CA string
+
 	tls *tls.Config
 }
 
@@ -50,9 +53,11 @@ func RedisTLS(t testing.TB, settings ...string) *RedisServer {
 	t.Helper()
 	dir := folder(t, nil)
 	certificate, key, config := selfSigned(t, dir)
-	return redis(t, "redis-server", config, append([]string{
+	s := redis(t, "redis-server", config, append([]string{
 		"tls-cert-file " + certificate, "tls-key-file " + key, "tls-ca-cert-file " + certificate, "tls-auth-clients no",
 	}, settings...))
+	s.CA = certificate
+	return s
 }
 
 // redis starts a program of the redis family.

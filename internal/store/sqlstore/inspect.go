@@ -199,7 +199,7 @@ func InspectPostgres(ctx context.Context, dsn string) (Report, error) {
 // openPlain returns connections to a database on which a statement may take as
 // long as it wants: those of commands that read everything.
 func openPlain(dsn string) (*sql.DB, *pgx.ConnConfig, error) {
-	config, err := postgresConfig(dsn, Options{}.withDefaults(), 0)
+	config, err := postgresConfig(dsn, Options{}.withDefaults(), 0, new(hosts))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -154,11 +154,7 @@ func (l *listener) follow() error {
 func (l *listener) connect() (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, connectWait)
 	defer cancel()
-	config := l.server.pool.Config()
-	if err := config.BeforeConnect(ctx, config.ConnConfig); err != nil {
-		return nil, err
-	}
-	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	conn, err := l.server.connect(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func postgresFlavour() *flavour {
 // CheckPostgres returns an error where [OpenPostgres] could not read a DSN. It
 // opens nothing and, like that, tells no password.
 func CheckPostgres(dsn string) error {
-	_, err := postgresConfig(dsn, Options{}, 0)
+	_, err := postgresConfig(dsn, Options{}, 0, new(hosts))
 	return err
 }
 
@@ -97,7 +97,8 @@ func openPostgres(ctx context.Context, dsn string, f *flavour, o Options) (*data
 	if err != nil {
 		return nil, err
 	}
-	config, err := postgresConfig(dsn, o, len(steps))
+	order := new(hosts)
+	config, err := postgresConfig(dsn, o, len(steps), order)
 	if err != nil {
 		return nil, err
 	}
@@ -109,12 +110,12 @@ func openPostgres(ctx context.Context, dsn string, f *flavour, o Options) (*data
 	if err != nil {
 		return nil, explainPostgres(place, err)
 	}
-	return newServer(f, pool, len(steps), o), nil
+	return newServer(f, pool, order, len(steps), o), nil
 }
 
 // postgresConfig reads a DSN. The schema must be of that version on every
-// connection.
-func postgresConfig(dsn string, o Options, version int) (*pgxpool.Config, error) {
+// connection, which begins with the server whose turn it is.
+func postgresConfig(dsn string, o Options, version int, order *hosts) (*pgxpool.Config, error) {
 	config, err := readDSN(dsn)
 	if err != nil {
 		return nil, err
@@ -134,6 +135,7 @@ func postgresConfig(dsn string, o Options, version int) (*pgxpool.Config, error)
 	config.MaxConnLifetime, config.MaxConnLifetimeJitter = connLife, connLife/4
 	config.PingTimeout = connectWait
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		order.order(c)
 		d := new(dialer)
 		c.DialFunc, c.AfterNetConnect = d.dial, nil
 		c.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {

@@ -290,7 +290,7 @@ func TestANodeThatStoppedInATransactionHoldsNobodyUpForLong(t *testing.T) {
 	server := testserver.Postgres(t)
 	d := openServer(t, server.DSN(), Options{})
 	insert(t, d, 0)
-	config, err := postgresConfig(server.DSN(), Options{}.withDefaults(), len(postgresSteps(t)))
+	config, err := postgresConfig(server.DSN(), Options{}.withDefaults(), len(postgresSteps(t)), new(hosts))
 	if err != nil {
 		t.Fatal(err)
 	}

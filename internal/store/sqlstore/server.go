@@ -27,6 +27,7 @@ import (
 type server struct {
 	flavour  *flavour
 	pool     *pgxpool.Pool
+	hosts    *hosts
 	now      func() time.Time
 	observe  func(op string, took time.Duration, err error)
 	patience time.Duration // how long a read may take; a write three times that
@@ -56,13 +57,13 @@ const (
 const longest = 5 * time.Second
 
 // newServer returns a store over a schema that is up to date.
-func newServer(f *flavour, pool *pgxpool.Pool, version int, o Options) *database {
+func newServer(f *flavour, pool *pgxpool.Pool, order *hosts, version int, o Options) *database {
 	// Three kinds of calls that cannot take all connections from one another.
 	n := int(pool.Config().MaxConns)
 	writing := max(1, n/2-maxInserting)
 	touched := newTouches()
 	s := &server{
-		flavour: f, pool: pool, now: o.Now, observe: o.Observe, patience: o.Wait,
+		flavour: f, pool: pool, hosts: order, now: o.Now, observe: o.Observe, patience: o.Wait,
 		reading: make(chan struct{}, n-writing-maxInserting), writing: make(chan struct{}, writing), local: new(subscribers),
 	}
 	s.reach = reach.New(reach.Options{Probe: s.probe, Wait: probeWait, Pause: probePause, Back: pool.Reset})
@@ -75,11 +76,7 @@ func newServer(f *flavour, pool *pgxpool.Pool, version int, o Options) *database
 // probe asks the server for a new connection, which looks at the schema too. One
 // that has no more of them answers.
 func (s *server) probe(ctx context.Context) error {
-	config := s.pool.Config()
-	if err := config.BeforeConnect(ctx, config.ConnConfig); err != nil {
-		return err
-	}
-	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	conn, err := s.connect(ctx)
 	if err == nil {
 		err = conn.Close(ctx)
 	}
@@ -87,6 +84,21 @@ func (s *server) probe(ctx context.Context) error {
 		return nil
 	}
 	return plainPostgres(unprefixed(err))
+}
+
+// connect makes a connection beside those of the pool. Where that comes to
+// nothing the next one, of the pool as well, begins with another server.
+func (s *server) connect(ctx context.Context) (*pgx.Conn, error) {
+	turn, config := s.hosts.now(), s.pool.Config()
+	err := config.BeforeConnect(ctx, config.ConnConfig)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	if err != nil {
+		s.hosts.skip(turn)
+	}
+	return conn, err
 }
 
 // doubt has the server probed after an error of the connection. Where that was
