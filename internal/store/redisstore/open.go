@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Sessions, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := rueidis.NewClient(where)
+	client, err := dial(where)
 	if err != nil {
 		return nil, unopened(where, err)
 	}
@@ -78,6 +79,20 @@ func Open(ctx context.Context, o Options) (*Sessions, error) {
 	s.end = end
 	s.heard.Go(func() { s.listen(listening) })
 	return s, nil
+}
+
+// openTries is how often a server is tried that is there and slow, as one that
+// was started with the gateway: a dial is given as little time as a call.
+const openTries = 5
+
+func dial(where rueidis.ClientOption) (client rueidis.Client, err error) {
+	for range openTries {
+		client, err = rueidis.NewClient(where)
+		if late, timeout := errors.AsType[net.Error](err); !timeout || !late.Timeout() {
+			break
+		}
+	}
+	return client, err
 }
 
 // Notices are sentences for the operator on what could not be made sure of.

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/testserver"
@@ -99,4 +100,12 @@ func TestRefusesToOpen(t *testing.T) {
 			t.Fatal("it opened")
 		}
 	})
+}
+
+func TestWaitsForAServerThatIsSlowAtTheStart(t *testing.T) {
+	server := testserver.Redis(t)
+	server.Pause()
+	time.AfterFunc(2*dialTimeout, server.Resume)
+	s := openURL(t, Options{URL: auth.NewSecret(server.URL())})
+	must(t, s.InsertSession(t.Context(), example("ann")))
 }

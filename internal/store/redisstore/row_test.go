@@ -16,9 +16,15 @@ import (
 // documentedRules reads the rules from the documentation.
 func documentedRules(t *testing.T) string {
 	t.Helper()
+	return documented(t, "ACL SETUSER gatehouse on >password ")
+}
+
+// documented is what follows some words in a block of docs/stores.md.
+func documented(t *testing.T, words string) string {
+	t.Helper()
 	text, err := os.ReadFile("../../../docs/stores.md")
 	must(t, err)
-	_, rest, found := strings.Cut(string(text), "ACL SETUSER gatehouse on >password ")
+	_, rest, found := strings.Cut(string(text), words)
 	if !found {
 		t.Fatal("docs/stores.md does not say what permissions are needed")
 	}
