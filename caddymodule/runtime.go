@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/internal/admin"
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/clock"
 	"github.com/gatehouse-auth/gatehouse/internal/gateway"
 	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
@@ -103,10 +104,34 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 		Failed: logFailed, Heard: logHeard,
 	})
 	// One clear error here in place of logins that are answered 500.
-	if err := rt.Signers.Load(ctx); err != nil {
+	if err := persist(ctx, rt.Signers.Load); err != nil {
 		return nil, errors.Join(err, rt.Close())
 	}
 	return rt, nil
+}
+
+// A store that was opened a moment ago and is slow, as where everything was
+// started at once, is asked again: a call is given less time than a start.
+const (
+	persistence  = 5 * time.Second
+	persistPause = 100 * time.Millisecond
+)
+
+// persist repeats a call while the store is out of reach.
+func persist(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, persistence)
+	defer cancel()
+	for {
+		err := call(ctx)
+		if err == nil || auth.CodeOf(err) != auth.Unavailable {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(persistPause):
+		}
+	}
 }
 
 // currentLog is the log of the configuration that runs. A runtime outlives the
