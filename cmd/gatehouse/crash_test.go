@@ -58,16 +58,19 @@ func crashRounds(t *testing.T, usual int) int { return amount(t, "GATEHOUSE_CRAS
 
 // crashSeed decides when and whom a test kills, and what clients do meanwhile:
 // GATEHOUSE_CRASH_SEED repeats a run, as far as processes can be made to.
-func crashSeed(t *testing.T) uint64 {
+func crashSeed(t *testing.T) uint64 { t.Helper(); return seedFrom(t, "GATEHOUSE_CRASH_SEED") }
+
+// seedFrom is what a variable of the environment says, or else any.
+func seedFrom(t *testing.T, variable string) uint64 {
 	t.Helper()
 	seed := rand.Uint64()
-	if text := os.Getenv("GATEHOUSE_CRASH_SEED"); text != "" {
+	if text := os.Getenv(variable); text != "" {
 		var err error
 		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("GATEHOUSE_CRASH_SEED=%d", seed)
+	t.Logf("%s=%d", variable, seed)
 	return seed
 }
 

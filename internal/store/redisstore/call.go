@@ -86,19 +86,24 @@ func (s *Sessions) ask(ctx context.Context, p script, args ...string) rueidis.Re
 }
 
 // command is the script by its hash, or in full where sha is "".
+//
+// Its first key says on what node of a cluster all of the store is. The second is
+// never there: while the slot is carried to another node, key by key, either of
+// the two would take what has not arrived, or has left, for something that does
+// not exist. Of two keys they want both, and tell to try again until then.
 func (s *Sessions) command(p script, sha string, args []string) rueidis.Completed {
-	key := s.prefix + "seq" // which says on what node all of the store is
+	keys := []string{s.prefix + "seq", s.prefix + "none"}
 	args = append([]string{s.prefix, decimal(s.nowMillis())}, args...)
 	b := s.client.B()
 	switch {
 	case sha != "" && p.reads:
-		return b.EvalshaRo().Sha1(sha).Numkeys(1).Key(key).Arg(args...).Build()
+		return b.EvalshaRo().Sha1(sha).Numkeys(2).Key(keys...).Arg(args...).Build()
 	case sha != "":
-		return b.Evalsha().Sha1(sha).Numkeys(1).Key(key).Arg(args...).Build()
+		return b.Evalsha().Sha1(sha).Numkeys(2).Key(keys...).Arg(args...).Build()
 	case p.reads:
-		return b.EvalRo().Script(p.text).Numkeys(1).Key(key).Arg(args...).Build()
+		return b.EvalRo().Script(p.text).Numkeys(2).Key(keys...).Arg(args...).Build()
 	}
-	return b.Eval().Script(p.text).Numkeys(1).Key(key).Arg(args...).Build()
+	return b.Eval().Script(p.text).Numkeys(2).Key(keys...).Arg(args...).Build()
 }
 
 // confirmed runs a script and waits until enough replicas have what it wrote.

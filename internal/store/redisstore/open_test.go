@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,24 @@ func TestTheDocumentedPermissionsAreEnough(t *testing.T) {
 	contractOf(t, s)
 	if text := server.Must("ACL", "LOG").([]any); len(text) > 3 { // CONFIG and CLUSTER are tried, and may be refused
 		t.Fatalf("refused: %v", text)
+	}
+}
+
+func TestTheDocumentedPermissionsAreEnoughInACluster(t *testing.T) {
+	nodes := testserver.RedisClusterTLS(t)
+	for _, node := range nodes {
+		rules := documentedRules(t) + " +cluster|slots +cluster|shards"
+		node.Must(append([]string{"ACL", "SETUSER", "gatehouse", "on", ">s3cret"}, strings.Fields(rules)...)...)
+	}
+	url := strings.Replace(testserver.ClusterURL(nodes), "rediss://", "rediss://gatehouse:s3cret@", 1)
+	contractOf(t, openURL(t, Options{URL: auth.NewSecret(url), TLS: nodes[0].TLS()}))
+	for _, node := range nodes {
+		for _, entry := range node.Must("ACL", "LOG").([]any) {
+			// CONFIG is tried, and may be refused.
+			if text := fmt.Sprint(entry); !strings.Contains(text, "object config|get ") {
+				t.Errorf("refused: %v", text)
+			}
+		}
 	}
 }
 
