@@ -4,8 +4,11 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-auth/gatehouse/internal/testserver"
 )
 
 // TestEveryAddressOfEveryServerHasItsTurn goes round two servers of two addresses
@@ -36,4 +39,11 @@ func TestEveryAddressOfEveryServerHasItsTurn(t *testing.T) {
 	if want := []string{"onea", "twoa", "oneb", "twob"}; !slices.Equal(seen, want) {
 		t.Errorf("tried first were %v, want %v", seen, want)
 	}
+}
+
+func TestTheFirstConnectionWaitsForAServerThatIsSlow(t *testing.T) {
+	pg := testserver.Postgres(t)
+	pg.Pause()
+	time.AfterFunc(3*connectWait, pg.Resume)
+	insert(t, openServer(t, pg.DSN(), patient), 0)
 }

@@ -203,6 +203,8 @@ func wrongSchema(is string, known int) error {
 // preparePostgres brings the schema up to date. Where it is, nothing is written
 // and no right to do so is needed.
 func preparePostgres(ctx context.Context, f *flavour, config *pgx.ConnConfig, steps []migration, now time.Time) error {
+	config = config.Copy()
+	config.ConnectTimeout = defaultLockWait // no request waits for it, and the server may be slow yet
 	db := stdlib.OpenDB(*config)
 	defer func() { _ = db.Close() }()
 	conn, err := db.Conn(ctx)
