@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -142,4 +143,19 @@ func (h *history) snapshot() []*fact {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.facts)
+}
+
+// tally is what was counted until now.
+func (h *history) tally() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.counts)
+}
+
+// since is what was counted between two tallies.
+func since(before, now map[string]int) map[string]int {
+	for what := range now {
+		now[what] -= before[what]
+	}
+	return now
 }

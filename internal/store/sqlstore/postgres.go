@@ -212,6 +212,9 @@ func preparePostgres(ctx context.Context, f *flavour, config *pgx.ConnConfig, st
 		return err
 	}
 	defer func() { _ = conn.Close() }()
+	if err := ownConnection(ctx, db, conn); err != nil {
+		return err
+	}
 	if err := encodingIsUTF8(ctx, conn); err != nil {
 		return err
 	}
