@@ -105,7 +105,7 @@ func newPostgres(t testing.TB, settings []string) *PostgresServer {
 			cmd.Dir, cmd.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: who}
 			return cmd
 		},
-		ready: func() error { return s.exec(pgSuper, "postgres", "SELECT 1") },
+		ready: func() error { return s.exec("postgres", "SELECT 1") },
 	}
 	t.Cleanup(s.close)
 	return s
@@ -143,7 +143,7 @@ func (s *PostgresServer) Exec(dsn, statements string) {
 	s.t.Helper()
 	c, err := pgconn.ParseConfig(dsn)
 	if err == nil {
-		err = s.exec(pgSuper, c.Database, statements)
+		err = s.exec(c.Database, statements)
 	}
 	if err != nil {
 		s.t.Fatal(err)
@@ -158,15 +158,15 @@ func (s *PostgresServer) socket(user, database string) string {
 
 func (s *PostgresServer) make(database string) {
 	s.t.Helper()
-	if err := s.exec(pgSuper, "postgres", fmt.Sprintf("CREATE DATABASE %q OWNER %s", database, pgUser)); err != nil {
+	if err := s.exec("postgres", fmt.Sprintf("CREATE DATABASE %q OWNER %s", database, pgUser)); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-func (s *PostgresServer) exec(user, database, statements string) error {
+func (s *PostgresServer) exec(database, statements string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), pgPatience)
 	defer cancel()
-	conn, err := pgconn.Connect(ctx, s.socket(user, database))
+	conn, err := pgconn.Connect(ctx, s.socket(pgSuper, database))
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ const StandbyName = "standby"
 // Promote has a standby take writes, and returns when it does.
 func (s *PostgresServer) Promote() {
 	s.t.Helper()
-	if err := s.exec(pgSuper, pgDatabase, "SELECT pg_promote()"); err != nil {
+	if err := s.exec(pgDatabase, "SELECT pg_promote()"); err != nil {
 		s.t.Fatal(err)
 	}
 }
