@@ -23,7 +23,8 @@ const (
 	fillers = 4
 	// patience is how often a batch is tried again that a busy server did not
 	// answer in time.
-	patience = 20
+	patience   = 20
+	retryAfter = 200 * time.Millisecond
 	// lifetime is longer than a measurement takes.
 	lifetime = 24 * time.Hour
 )
@@ -101,6 +102,11 @@ func (r *storesRun) insertBatch(ctx context.Context, from, to int, life time.Dur
 		}
 		if !has(err, auth.Unavailable) {
 			return err
+		}
+		select { // while it counts as out of reach it says so at once
+		case <-time.After(retryAfter):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 	return fmt.Errorf("sessions %d to %d: %w", from, to, err)

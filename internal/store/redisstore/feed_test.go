@@ -46,13 +46,13 @@ func TestLostWritesWithdrawEverything(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := testserver.Redis(t, "appendonly no")
-			s := openOn(t, server)
+			s := openPatient(t, server)
 			record(t, s, 3)
 			after, err := s.Latest(t.Context())
 			must(t, err)
 			server.Kill()
 			server.Start()
-			record(t, openOn(t, server), c.since)
+			record(t, openPatient(t, server), c.since)
 			// Each connection learns for itself that the server was away: all of
 			// them are asked here.
 			until(t, "the store works again", func() error {
@@ -78,13 +78,13 @@ func TestLostWritesWithdrawEverything(t *testing.T) {
 
 func TestARestartWithoutLossWithdrawsNothing(t *testing.T) {
 	server := testserver.Redis(t, "appendfsync always")
-	s := openOn(t, server)
+	s := openPatient(t, server)
 	record(t, s, 3)
 	after, err := s.Latest(t.Context())
 	must(t, err)
 	server.Kill()
 	server.Start()
-	other := openOn(t, server)
+	other := openPatient(t, server)
 	record(t, other, 2)
 	until(t, "the store works again", func() error {
 		_, err := s.Latest(t.Context())
@@ -97,7 +97,7 @@ func TestARestartWithoutLossWithdrawsNothing(t *testing.T) {
 
 func TestAGapInTheLogWithdrawsEverything(t *testing.T) {
 	server := testserver.Redis(t)
-	s, other := openOn(t, server), openOn(t, server)
+	s, other := openPatient(t, server), openPatient(t, server)
 	record(t, s, 1)
 	after, err := s.Latest(t.Context())
 	must(t, err)
@@ -110,7 +110,7 @@ func TestAGapInTheLogWithdrawsEverything(t *testing.T) {
 
 func TestWhoSpeaksOnTheChannelHasNodesLookAndNothingElse(t *testing.T) {
 	server := testserver.Redis(t)
-	s := openOn(t, server)
+	s := openPatient(t, server)
 	record(t, s, 1)
 	after, err := s.Latest(t.Context())
 	must(t, err)
@@ -126,7 +126,7 @@ func TestWhoSpeaksOnTheChannelHasNodesLookAndNothingElse(t *testing.T) {
 // these.
 func TestNewsComesAtOnce(t *testing.T) {
 	server := testserver.Redis(t)
-	s, other := openOn(t, server), openOn(t, server)
+	s, other := openPatient(t, server), openPatient(t, server)
 	until(t, "the nodes listen", func() error {
 		if server.Must("PUBLISH", "{gatehouse}:news", "").(int64) != 2 {
 			return context.DeadlineExceeded

@@ -25,6 +25,7 @@ type Sessions struct {
 	client  rueidis.Client
 	feed    *feed
 	reach   *reach.Reach
+	pace    pace
 	notices []string
 
 	mu     sync.Mutex
@@ -74,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Sessions, error) {
 		client.Close()
 		return nil, err
 	}
-	s.reach = reach.New(reach.Options{Probe: s.answers, Wait: probeWait, Pause: probePause})
+	s.reach = reach.New(reach.Options{Probe: s.answers, Wait: probeWait + o.spare(), Pause: probePause})
 	listening, end := context.WithCancel(context.Background())
 	s.end = end
 	s.heard.Go(func() { s.listen(listening) })

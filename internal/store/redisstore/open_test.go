@@ -12,12 +12,12 @@ import (
 
 func TestOpensOverEveryKindOfConnection(t *testing.T) {
 	t.Run("a password", func(t *testing.T) {
-		s := openOn(t, testserver.Redis(t, "requirepass s3cret"))
+		s := openPatient(t, testserver.Redis(t, "requirepass s3cret"))
 		issue(t, s, "ann")
 	})
 	t.Run("TLS", func(t *testing.T) {
 		server := testserver.RedisTLS(t, "requirepass s3cret")
-		issue(t, openOn(t, server), "ann")
+		issue(t, openPatient(t, server), "ann")
 		if _, err := Open(t.Context(), Options{URL: auth.NewSecret(server.URL())}); err == nil {
 			t.Fatal("a certificate of nobody known was taken")
 		}
@@ -28,7 +28,7 @@ func TestOpensOverEveryKindOfConnection(t *testing.T) {
 	})
 	t.Run("a prefix of its own is a store of its own", func(t *testing.T) {
 		server := testserver.Redis(t)
-		r := issue(t, openOn(t, server), "ann")
+		r := issue(t, openPatient(t, server), "ann")
 		if has(t, openURL(t, Options{URL: auth.NewSecret(server.URL()), Prefix: "other"}), r) {
 			t.Fatal("two prefixes share sessions")
 		}

@@ -19,7 +19,7 @@ type Options struct {
 	// dated; [time.Now] where it is nil.
 	Now func() time.Time
 	// Timeout is the longest that one exchange with the server may take; 0 is
-	// [DefaultTimeout].
+	// [DefaultTimeout]. A longer one lets connections and probes take longer too.
 	Timeout time.Duration
 	// Replicas is how many replicas must have a write before a call returns; 0
 	// asks none. Where fewer confirm it within ReplicaWait the call is
@@ -40,6 +40,9 @@ const (
 	DefaultPrefix  = "gatehouse"
 	DefaultTimeout = 900 * time.Millisecond
 )
+
+// spare is how much longer an exchange may take than by default.
+func (o Options) spare() time.Duration { return max(0, o.Timeout-DefaultTimeout) }
 
 func (o Options) withDefaults() Options {
 	if o.Prefix == "" {

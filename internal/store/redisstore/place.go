@@ -14,7 +14,8 @@ import (
 
 // How long the parts of a connection may take, so that a server that is gone or
 // says nothing is noticed within a second: to connect, to answer a ping or a
-// write, and between pings.
+// write, and between pings. Where an exchange may take longer than it does by
+// default, so may what is below it.
 const (
 	dialTimeout   = 400 * time.Millisecond
 	answerTimeout = 500 * time.Millisecond
@@ -71,17 +72,17 @@ func place(o Options) (rueidis.ClientOption, error) {
 	}
 	c.Sentinel.Username, c.Sentinel.Password = query.Get("sentinel_username"), query.Get("sentinel_password")
 	c.ForceSingleClient = u.Scheme == "unix"
-	return tune(c), nil
+	return tune(c, o.spare()), nil
 }
 
 // tune bounds everything that may wait or grow.
-func tune(c rueidis.ClientOption) rueidis.ClientOption {
+func tune(c rueidis.ClientOption, spare time.Duration) rueidis.ClientOption {
 	c.ClientName = "gatehouse"
 	c.ClientSetInfo = rueidis.DisableClientSetInfo
 	c.DisableCache = true // the verdict cache is above the store
 	c.RetryDelay = func(int, rueidis.Completed, error) time.Duration { return retryDelay }
-	c.Dialer.Timeout, c.Dialer.KeepAlive = dialTimeout, pingInterval
-	c.ConnWriteTimeout = answerTimeout
+	c.Dialer.Timeout, c.Dialer.KeepAlive = dialTimeout+spare, pingInterval
+	c.ConnWriteTimeout = answerTimeout + spare
 	c.BlockingPoolSize = maxConnections
 	c.BlockingPoolCleanup = time.Minute
 	c.ReadBufferEachConn, c.WriteBufferEachConn = bufferBytes, bufferBytes

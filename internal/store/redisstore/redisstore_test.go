@@ -16,7 +16,7 @@ import (
 func backend(url string) storetest.Backend {
 	return storetest.Backend{Open: func(t *testing.T, now func() time.Time, dir string) store.Store {
 		sum := sha256.Sum256([]byte(dir))
-		s, err := Open(t.Context(), Options{URL: auth.NewSecret(url), Prefix: hex.EncodeToString(sum[:8]), Now: now})
+		s, err := Open(t.Context(), Options{URL: auth.NewSecret(url), Prefix: hex.EncodeToString(sum[:8]), Now: now, Timeout: ample})
 		if err != nil {
 			t.Fatal(err)
 		}

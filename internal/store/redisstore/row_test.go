@@ -66,7 +66,7 @@ func contractOf(t *testing.T, s *Sessions) {
 
 func TestRedisLetsGoOfRowsItself(t *testing.T) {
 	server := testserver.Redis(t)
-	s := openOn(t, server)
+	s := openPatient(t, server)
 	r := example("ann")
 	r.Slot = "a slot"
 	must(t, s.InsertSession(t.Context(), r))
@@ -85,7 +85,7 @@ func TestRedisLetsGoOfRowsItself(t *testing.T) {
 
 func TestAKeyThatRedisLetGoOfIsNowhere(t *testing.T) {
 	server := testserver.Redis(t)
-	s := openOn(t, server)
+	s := openPatient(t, server)
 	r := issue(t, s, "ann")
 	server.Must("DEL", s.prefix+rowOf(realm, r.ID)) // as when its expiry comes
 	if has(t, s, r) {
@@ -108,7 +108,7 @@ func TestAKeyThatRedisLetGoOfIsNowhere(t *testing.T) {
 }
 
 func TestARevocationOfVeryManyRemovesAll(t *testing.T) {
-	s := openOn(t, testserver.Redis(t))
+	s := openPatient(t, testserver.Redis(t))
 	other := issue(t, s, "bo")
 	const n = revokeStep + revokeStep/2
 	for range 10 {
@@ -133,9 +133,9 @@ func TestARevocationOfVeryManyRemovesAll(t *testing.T) {
 // by which they are revoked.
 func TestAClockAheadHidesNothingFromARevocation(t *testing.T) {
 	server := testserver.Redis(t)
-	s := openOn(t, server)
+	s := openPatient(t, server)
 	ahead := openURL(t, Options{
-		URL: auth.NewSecret(server.URL()), Now: func() time.Time { return time.Now().Add(90 * time.Minute) },
+		URL: auth.NewSecret(server.URL()), Now: func() time.Time { return time.Now().Add(90 * time.Minute) }, Timeout: ample,
 	})
 	r := issue(t, s, "ann")
 	late := example("ann")

@@ -7,12 +7,8 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
-
-// sweepStep is how many rows one script removes, so that nobody waits for it.
-const sweepStep = 100
 
 // InsertSession implements [store.Sessions].
 func (s *Sessions) InsertSession(ctx context.Context, rows ...store.Session) (err error) {
@@ -53,6 +49,9 @@ func (s *Sessions) put(ctx context.Context, old store.Session, version int64, ro
 		args = append(args, encoded...)
 	}
 	result, err := s.run(ctx, putScript, args...)
+	if noRoom(err) {
+		s.pace.full(time.Now())
+	}
 	reply, err := outcome(result, err)
 	if err != nil {
 		return err
@@ -148,33 +147,4 @@ func (s *Sessions) TouchSession(ctx context.Context, realm, id string, at store.
 	defer done()
 	_, err = s.run(ctx, touchScript, rowOf(realm, id), decimal(millis(at)))
 	return failure(err)
-}
-
-// SweepSessions implements [store.Sessions].
-func (s *Sessions) SweepSessions(ctx context.Context, limit int) (n int, err error) {
-	defer s.observed("sweep_sessions", time.Now(), &err)
-	done, err := s.begin(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer done()
-	if limit < 0 {
-		return 0, auth.Fail(auth.Malformed, auth.ReasonForm, nil)
-	}
-	for n < limit {
-		step := min(sweepStep, limit-n)
-		result, err := s.run(ctx, sweepScript, decimal(int64(step)))
-		if err != nil {
-			return n, failure(err)
-		}
-		removed, err := result.AsInt64()
-		if err != nil {
-			return n, failure(err)
-		}
-		n += int(removed)
-		if int(removed) < step {
-			break
-		}
-	}
-	return n, nil
 }

@@ -20,6 +20,10 @@ const realm = "default"
 // timeout, and what a machine that is busy adds.
 const patience = DefaultTimeout + 2*time.Second
 
+// ample is the timeout of tests that are not about one: a machine that is busy
+// holds both sides up for seconds.
+const ample = 20 * time.Second
+
 // openURL opens a store for the test.
 func openURL(t *testing.T, o Options) *Sessions {
 	t.Helper()
@@ -38,6 +42,12 @@ func openURL(t *testing.T, o Options) *Sessions {
 func openOn(t *testing.T, server *testserver.RedisServer) *Sessions {
 	t.Helper()
 	return openURL(t, Options{URL: auth.NewSecret(server.URL()), TLS: server.TLS()})
+}
+
+// openPatient is openOn with ample time.
+func openPatient(t *testing.T, server *testserver.RedisServer) *Sessions {
+	t.Helper()
+	return openURL(t, Options{URL: auth.NewSecret(server.URL()), TLS: server.TLS(), Timeout: ample})
 }
 
 func must(t *testing.T, err error) {

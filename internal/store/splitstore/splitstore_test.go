@@ -39,7 +39,7 @@ func TestContract(t *testing.T) {
 		}
 		sum := sha256.Sum256([]byte(dir))
 		apart, err := redisstore.Open(t.Context(), redisstore.Options{
-			URL: auth.NewSecret(url), Prefix: hex.EncodeToString(sum[:8]), Now: now,
+			URL: auth.NewSecret(url), Prefix: hex.EncodeToString(sum[:8]), Now: now, Timeout: 20 * time.Second,
 		})
 		if err != nil {
 			t.Fatal(errors.Join(err, rest.Close()))
