@@ -419,6 +419,29 @@ func TestAKilledServerHasLostNothingThatWasAnswered(t *testing.T) {
 	}
 }
 
+// A queue that is full is one of eight gigabytes. A function that fails as it does
+// stands in for it.
+func TestAQueueOfNotificationsThatIsFullHoldsNoRevocationUp(t *testing.T) {
+	pg := testserver.Postgres(t, "fsync=off")
+	dsn := pg.DSN() + "&search_path=public,pg_catalog"
+	d := openServer(t, dsn, patient)
+	insert(t, d, 0)
+	pg.Exec(pg.DSN(), `CREATE FUNCTION public.pg_notify(TEXT, TEXT) RETURNS VOID LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION 'too many notifications in the NOTIFY queue' USING ERRCODE = '54000'; END $$`)
+	before, err := d.Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := d.RevokeSessions(t.Context(), "default", store.SessionMatch{ID: testSession(0).ID})
+	if err != nil || n != 1 {
+		t.Fatalf("%d sessions went: %v", n, err)
+	}
+	lacks(t, d, 0)
+	if changes, err := d.Since(t.Context(), before, 10); err != nil || len(changes) != 1 {
+		t.Errorf("the changes are %v, %v", changes, err)
+	}
+}
+
 func postgresSteps(t *testing.T) []migration {
 	t.Helper()
 	all, err := readMigrations(postgresFlavour().migrations)

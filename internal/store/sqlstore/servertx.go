@@ -41,6 +41,7 @@ type remote struct {
 	conn    *pgx.Conn
 	pending []string
 	sent    bool // something was, so that there is a transaction
+	silent  bool // changes are stored and nobody is notified
 }
 
 // exec implements [link].
@@ -127,7 +128,9 @@ func (l *remote) commit(ctx context.Context, changes []store.Change) (unknown bo
 				return r.Scan(&changes[n-1].Seq)
 			})
 		})
-		b.Queue(notifyChanges)
+		if !l.silent {
+			b.Queue(notifyChanges)
+		}
 	}
 	committed := false
 	b.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
@@ -182,23 +185,31 @@ func (s *server) submit(ctx context.Context, do func(*tx) error) error {
 	deadline, _ := turn.Deadline()
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
+	silent := false
 	for try := 1; ; try++ {
-		again, err := s.transact(ctx, do)
+		again, err := s.transact(ctx, do, silent)
+		if errors.Is(err, errNotified) { // the others hear of it by the next beat
+			silent = true
+		}
 		if err == nil || !again || try == maxTries || ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
+// errNotified says that the server takes no more notifications: somebody who
+// listens, in whatever database, has not fetched theirs for days.
+var errNotified = errors.New("the server's queue of notifications is full")
+
 // transact tries once, and says whether it may be tried again.
-func (s *server) transact(ctx context.Context, do func(*tx) error) (again bool, err error) {
+func (s *server) transact(ctx context.Context, do func(*tx) error, silent bool) (again bool, err error) {
 	start := s.now()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return false, s.failed(err)
 	}
 	defer conn.Release()
-	l := &remote{server: s, conn: conn.Conn(), pending: []string{"BEGIN"}}
+	l := &remote{server: s, conn: conn.Conn(), pending: []string{"BEGIN"}, silent: silent}
 	t := &tx{ctx: ctx, flavour: s.flavour, link: l, now: store.Precise(s.now())}
 	if err := do(t); err != nil {
 		l.undo(ctx)
@@ -210,6 +221,9 @@ func (s *server) transact(ctx context.Context, do func(*tx) error) (again bool, 
 		l.undo(ctx)
 		if unknown {
 			err = errors.Join(errUnanswered, err)
+		}
+		if sqlState(err) == pgTooLarge && len(t.changes) > 0 && !silent {
+			return true, unavailable(errNotified)
 		}
 		return !unknown && repeatable(err), s.failed(err)
 	}
