@@ -138,9 +138,31 @@ func (s *Sessions) inspect(ctx context.Context) error {
 			return fmt.Errorf("the session store at %s: %w", address, err)
 		}
 	}
-	// The first script shows whether the credentials allow scripts and keys.
+	if err := s.inspectPermissions(ctx); err != nil {
+		return err
+	}
+	// A script that only reads shows whether the credentials allow those, and the keys.
 	if _, err := s.ask(ctx, sessionScript, name(rowName, "", "")).ToString(); err != nil && !rueidis.IsRedisNil(err) {
 		return fmt.Errorf("the session store does not answer as it should: %w", err)
+	}
+	return nil
+}
+
+// inspectPermissions refuses a user who may not run what scripts run. A server
+// that takes no writes at present is left to those.
+func (s *Sessions) inspectPermissions(ctx context.Context) error {
+	refused, err := s.ask(ctx, permittedScript).AsStrSlice()
+	if e, told := rueidis.IsRedisErr(err); told {
+		if strings.HasPrefix(e.Error(), "NOPERM") {
+			return fmt.Errorf("the session store refuses its user a command: %w", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the session store does not answer as it should: %w", err)
+	}
+	if len(refused) > 1 {
+		return fmt.Errorf("the session store refuses its user the command %s: %s", refused[0], strings.TrimSpace(refused[1]))
 	}
 	return nil
 }

@@ -2,6 +2,10 @@ package redisstore
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +71,42 @@ func TestTheDocumentedPermissionsAreEnoughInACluster(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A user who lacks one of them is refused when the store is opened, by its name.
+func TestAUserWhoLacksAPermissionIsToldWhichOne(t *testing.T) {
+	server := testserver.Redis(t)
+	rules := strings.Fields(documentedRules(t))
+	tried := 0
+	for _, command := range scriptCommands(t) {
+		lacking := slices.DeleteFunc(slices.Clone(rules), func(r string) bool { return r == "+"+strings.ToLower(command) })
+		server.Must(append([]string{"ACL", "SETUSER", "gatehouse", "reset", "on", ">s3cret"}, lacking...)...)
+		_, err := Open(t.Context(), Options{URL: auth.NewSecret(strings.Replace(server.URL(), "redis://", "redis://gatehouse:s3cret@", 1)), Timeout: ample})
+		if err == nil || !strings.Contains(err.Error(), "refuses its user the command "+command) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("without %s: %v", command, err)
+		}
+		tried++
+	}
+	if tried < 15 {
+		t.Errorf("the scripts have %d commands", tried)
+	}
+}
+
+// scriptCommands are the commands that scripts run.
+func scriptCommands(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("scripts/*.lua")
+	must(t, err)
+	var all []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		must(t, err)
+		for _, found := range regexp.MustCompile(`redis\.call\('([A-Z]+)'`).FindAllSubmatch(text, -1) {
+			all = append(all, string(found[1]))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func TestRefusesToOpen(t *testing.T) {

@@ -31,6 +31,8 @@ var (
 	recordText string
 	//go:embed scripts/trim.lua
 	trimText string
+	//go:embed scripts/permitted.lua
+	permittedText string
 )
 
 // What adds rows is refused where memory is short, before it did anything. What
@@ -42,13 +44,15 @@ const (
 )
 
 var (
-	putScript     = newScript(adds, putText)
-	touchScript   = newScript(adds, touchText)
-	revokeScript  = newScript(withdraws, revokeText)
-	sweepScript   = newScript(withdraws, sweepText)
-	recordScript  = newScript(withdraws, recordText)
-	trimScript    = newScript(withdraws, trimText)
-	sessionScript = newScript(readsOnly, sessionText)
+	putScript    = newScript(adds, putText)
+	touchScript  = newScript(adds, touchText)
+	revokeScript = newScript(withdraws, revokeText)
+	sweepScript  = newScript(withdraws, sweepText)
+	recordScript = newScript(withdraws, recordText)
+	trimScript   = newScript(withdraws, trimText)
+	// permittedScript says at the start what would be refused later.
+	permittedScript = newScript(withdraws, permittedText)
+	sessionScript   = newScript(readsOnly, sessionText)
 )
 
 func newScript(first, text string) script {
