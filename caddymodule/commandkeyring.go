@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gatehouse-auth/gatehouse/internal/admin"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/sqlstore"
 	"github.com/gatehouse-auth/gatehouse/internal/token"
 )
@@ -30,9 +31,22 @@ func ringAt(ctx context.Context, at *place) (*setup, ringPlace, func(), error) {
 	return s, p, done, err
 }
 
+// opening opens a store, to change it or only to look.
+type opening func(ctx context.Context, s storage) (store.Store, error)
+
+// toChange opens a store as gateways do.
+func toChange(ctx context.Context, s storage) (store.Store, error) {
+	return s.open(ctx, sqlstore.Options{Now: time.Now, Wait: startTimeout}, func(string) {})
+}
+
+// toLook opens one that nothing is changed of.
+func toLook(ctx context.Context, s storage) (store.Store, error) {
+	return s.look(ctx, sqlstore.Options{Now: time.Now})
+}
+
 // withRing has do work with the store and the ring of a configuration, neither of
 // which is made where it is not there.
-func (o *operation) withRing(at *place, do func(ringPlace) error) (err error) {
+func (o *operation) withRing(at *place, how opening, do func(ringPlace) error) (err error) {
 	s, p, done, err := ringAt(o, at)
 	if err != nil {
 		return err
@@ -41,7 +55,7 @@ func (o *operation) withRing(at *place, do func(ringPlace) error) (err error) {
 	if _, err := p.load(o); err != nil {
 		return err
 	}
-	closed, err := o.openSealed(s, p)
+	closed, err := o.openSealed(s, p, how)
 	if err != nil {
 		return err
 	}
@@ -54,7 +68,7 @@ func (o *operation) withRing(at *place, do func(ringPlace) error) (err error) {
 }
 
 // openSealed opens a store that is there, for what reads all of it.
-func (o *operation) openSealed(s *setup, p ringPlace) (closed func() error, err error) {
+func (o *operation) openSealed(s *setup, p ringPlace, how opening) (closed func() error, err error) {
 	where, err := s.app.resolved()
 	if err != nil {
 		return nil, err
@@ -64,7 +78,7 @@ func (o *operation) openSealed(s *setup, p ringPlace) (closed func() error, err 
 	}
 	ctx, cancel := context.WithTimeout(o, startTimeout)
 	defer cancel()
-	rows, err := where.open(ctx, sqlstore.Options{Now: time.Now, Wait: startTimeout}, func(string) {})
+	rows, err := how(ctx, where)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +138,7 @@ lacks, with how many signing keys and tokens each sealed. All of them are opened
 to see whether they can be. Authentication codes are counted apart: which key one
 needs is not to be told.`,
 		apart: func(o *operation, at *place) error {
-			return o.withRing(at, func(ringPlace) error {
+			return o.withRing(at, toLook, func(ringPlace) error {
 				tally := o.tally("looking")
 				use, err := o.admin.RingUse(o, tally.count)
 				tally.end()
@@ -227,7 +241,7 @@ key. Interrupted, it goes on where it is run again. Authentication codes cannot 
 sealed anew, since nobody knows them: they keep needing their key until they are
 set again.`,
 		apart: func(o *operation, at *place) error {
-			return o.withRing(at, func(ringPlace) error {
+			return o.withRing(at, toChange, func(ringPlace) error {
 				tally := o.tally("sealing")
 				all, err := o.admin.Reseal(o, tally.count)
 				tally.end()
@@ -256,7 +270,7 @@ where there are authentication codes, which may need it.`,
 			f.BoolVar(&despite, "despite-codes", false, "Remove it although there are authentication codes: those that need it log nobody in any more")
 		},
 		apart: func(o *operation, at *place) error {
-			return o.withRing(at, func(p ringPlace) error {
+			return o.withRing(at, toLook, func(p ringPlace) error {
 				use, err := o.admin.RingUse(o, func(int) {})
 				if err != nil {
 					return err
@@ -297,7 +311,7 @@ Deletes the signing keys that were sealed under a key which is not in the ring, 
 lost: without them a gateway starts and makes new ones. JWTs that they signed stay
 good here for their time, each being looked up in the store.`,
 		apart: func(o *operation, at *place) error {
-			return o.withRing(at, func(ringPlace) error {
+			return o.withRing(at, toChange, func(ringPlace) error {
 				n, err := o.admin.ForgetRingKey(o, o.args[0])
 				if err != nil {
 					return err

@@ -100,7 +100,7 @@ func (c *checkJSON) sealed(o *operation, s *setup) error {
 	if err != nil {
 		return err
 	}
-	closed, err := o.openSealed(s, p)
+	closed, err := o.openSealed(s, p, toLook)
 	if err != nil {
 		return err
 	}

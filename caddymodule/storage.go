@@ -110,8 +110,25 @@ func (s storage) absent() string {
 // see to, in one sentence each.
 func (s storage) open(ctx context.Context, o sqlstore.Options, notice func(string)) (store.Store, error) {
 	rows, err := s.openRows(ctx, o)
-	if err != nil || s.sessions.URL.Empty() {
+	if err != nil {
 		return rows, err
+	}
+	return s.withSessions(ctx, rows, o, notice)
+}
+
+// look opens what is there to read it: nothing of it is changed.
+func (s storage) look(ctx context.Context, o sqlstore.Options) (store.Store, error) {
+	rows, err := sqlstore.OpenToLook(ctx, s.place(), o)
+	if err != nil {
+		return rows, err
+	}
+	return s.withSessions(ctx, rows, o, func(string) {})
+}
+
+// withSessions adds the place for sessions, where that is apart.
+func (s storage) withSessions(ctx context.Context, rows store.Store, o sqlstore.Options, notice func(string)) (store.Store, error) {
+	if s.sessions.URL.Empty() {
+		return rows, nil
 	}
 	s.sessions.Now, s.sessions.Observe = o.Now, o.Observe
 	sessions, err := redisstore.Open(ctx, s.sessions)

@@ -38,10 +38,19 @@ type RingUse struct {
 	Codes int
 }
 
+// maxProblems bounds [RingUse.Problems]: bytes that were changed may name any key.
+const maxProblems = 20
+
 // Problems says in a sentence each what does not open.
 func (u RingUse) Problems() (all []string) {
 	for _, k := range u.Keys {
-		if !k.InRing {
+		switch {
+		case len(all) == maxProblems:
+			return append(all, "and so on: there are more such keys")
+		case k.ID == unknownForm:
+			all = append(all, fmt.Sprintf("%d signing keys and %d tokens have no form of a sealed value: they were changed behind the gateway, or a newer one sealed them",
+				k.SigningKeys, k.Sessions))
+		case !k.InRing:
 			all = append(all, fmt.Sprintf("the key %s is not in the key ring, and sealed %d signing keys and %d tokens: put its line back, or use the ring that belongs to this store",
 				k.ID, k.SigningKeys, k.Sessions))
 		}

@@ -20,6 +20,10 @@ const backupTick = 200 * time.Millisecond
 // returns; where that fails nothing is left. step is told, now and then, how many
 // of about so many bytes are written.
 func BackupSQLite(ctx context.Context, path, to string, step func(done, about int64)) (size int64, err error) {
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return 0, err
+	}
 	db, err := openReader(path)
 	if err != nil {
 		return 0, err
@@ -47,8 +51,11 @@ func BackupSQLite(ctx context.Context, path, to string, step func(done, about in
 			err = errors.Join(err, os.Remove(to))
 		}
 	}()
-	if err := vacuum(ctx, path, to, func(done int64) { step(done, about) }); err != nil {
+	if err := vacuum(ctx, db.DB, to, func(done int64) { step(done, about) }); err != nil {
 		return 0, fmt.Errorf("the backup of %s cannot be made: %w", path, err)
+	}
+	if err := db.settled(); err != nil {
+		return 0, err
 	}
 	if err := checkBackup(ctx, to); err != nil {
 		return 0, err
@@ -57,12 +64,7 @@ func BackupSQLite(ctx context.Context, path, to string, step func(done, about in
 }
 
 // vacuum writes a copy, and says how far it is.
-func vacuum(ctx context.Context, path, to string, step func(done int64)) error {
-	db, err := sql.Open("sqlite", dataSource(path, []string{"busy_timeout(5000)"}))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
+func vacuum(ctx context.Context, db *sql.DB, to string, step func(done int64)) error {
 	done := make(chan error, 1)
 	go func() {
 		_, err := db.ExecContext(ctx, `VACUUM INTO ?`, to)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -54,10 +55,7 @@ type Copied struct {
 // Changes are not copied: sequences of one store mean nothing in another. The
 // target gets one that withdraws all that was cached of it.
 func Copy(ctx context.Context, from, to Place, o CopyOptions) (all []Copied, err error) {
-	if from == to {
-		return nil, errors.New("the source and the target of the copy are the same")
-	}
-	source, err := openSide(ctx, from)
+	source, err := openSide(ctx, from, false)
 	if err != nil {
 		return nil, err
 	}
@@ -65,20 +63,61 @@ func Copy(ctx context.Context, from, to Place, o CopyOptions) (all []Copied, err
 	if err := source.freeze(ctx); err != nil {
 		return nil, source.explain(err)
 	}
+	if err := from.differs(to); err != nil {
+		return nil, err
+	}
 	if err := to.migrate(ctx); err != nil {
 		return nil, err
 	}
-	target, err := openSide(ctx, to)
+	target, err := openSide(ctx, to, true)
 	if err != nil {
 		return nil, err
 	}
 	defer target.close()
 	c := &copying{from: source, to: target, o: o}
+	if err := c.apart(ctx); err != nil {
+		return nil, err
+	}
 	all, err = c.run(ctx)
 	if err != nil {
 		return all, err
 	}
-	return all, to.announce(ctx)
+	return all, errors.Join(to.announce(ctx), source.settled())
+}
+
+var errSame = errors.New("the source and the target of the copy are the same store")
+
+// differs fails where both places are one file, however it is named.
+func (p Place) differs(other Place) error {
+	if p.DSN != "" || other.DSN != "" {
+		return nil
+	}
+	a, err := os.Stat(p.Path)
+	if err != nil {
+		return err
+	}
+	b, err := os.Stat(other.Path)
+	if err == nil && os.SameFile(a, b) {
+		return errSame
+	}
+	return nil
+}
+
+// apart fails where both sides are one database of one server, and where the
+// source is itself half of a copy.
+func (c *copying) apart(ctx context.Context) error {
+	one, err := c.from.serverName(ctx)
+	if err != nil {
+		return c.from.explain(err)
+	}
+	other, err := c.to.serverName(ctx)
+	if err != nil {
+		return c.to.explain(err)
+	}
+	if one != "" && one == other {
+		return errSame
+	}
+	return c.from.explain(whole(ctx, c.from.flavour, c.from.conn))
 }
 
 // copying is a copy under way.
@@ -101,7 +140,7 @@ func (c *copying) run(ctx context.Context) ([]Copied, error) {
 	if err := c.admit(ctx, source); err != nil {
 		return nil, err
 	}
-	if err := c.to.mark(ctx, source, ""); err != nil {
+	if err := c.to.mark(ctx, source); err != nil {
 		return nil, c.to.explain(err)
 	}
 	all := make([]Copied, 0, len(tablesInOrder))
@@ -117,7 +156,7 @@ func (c *copying) run(ctx context.Context) ([]Copied, error) {
 			return all, err
 		}
 	}
-	return all, c.verify(ctx, source, all)
+	return all, c.verify(ctx, all)
 }
 
 // admit refuses a target that holds what did not come from this source.
@@ -253,7 +292,7 @@ func (c *copying) compare(ctx context.Context, t table, each func(source, target
 }
 
 // verify reads the target once more and marks it as a whole copy.
-func (c *copying) verify(ctx context.Context, source string, all []Copied) error {
+func (c *copying) verify(ctx context.Context, all []Copied) error {
 	for i, t := range tablesInOrder {
 		if c.empties(t) {
 			all[i].Digest = hex.EncodeToString(sha256.New().Sum(nil))
@@ -267,7 +306,7 @@ func (c *copying) verify(ctx context.Context, source string, all []Copied) error
 				t.name, rows, all[i].Rows, c.to.place)
 		}
 	}
-	return c.to.explain(c.to.mark(ctx, source, wholeDigest(all)))
+	return c.to.explain(c.to.finished(ctx, wholeDigest(all)))
 }
 
 // wholeDigest is one digest of those of all tables.
@@ -302,7 +341,7 @@ func (p Place) announce(ctx context.Context) error {
 }
 
 func (p Place) open(ctx context.Context) (store.Store, error) {
-	o := Options{Now: time.Now, Wait: defaultLockWait}
+	o := Options{Now: time.Now, Wait: defaultLockWait, halfToo: true}
 	if p.DSN != "" {
 		return OpenPostgres(ctx, p.DSN, o)
 	}

@@ -274,6 +274,92 @@ func TestACopyThatDiffersAtTheEndIsAnError(t *testing.T) {
 	}
 }
 
+// A gateway on half of a copy would know less of what was revoked than of what was
+// issued.
+func TestAHalfCopyIsNotUsed(t *testing.T) {
+	t.Run("in a file", func(t *testing.T) {
+		halfCopied(t, Place{Path: filepath.Join(t.TempDir(), "to.db")}, func(p Place) (Report, error) { return InspectSQLite(t.Context(), p.Path) })
+	})
+	t.Run("in a server", func(t *testing.T) {
+		to := Place{DSN: testserver.Postgres(t, "fsync=off").Database("half")}
+		halfCopied(t, to, func(p Place) (Report, error) { return InspectPostgres(t.Context(), p.DSN) })
+	})
+}
+
+func halfCopied(t *testing.T, to Place, inspect func(Place) (Report, error)) {
+	w := newCopyWorld(t)
+	w.fill()
+	open := func(p Place) error {
+		s, err := OpenSQLite(t.Context(), p.Path, Options{})
+		if p.DSN != "" {
+			s, err = OpenPostgres(t.Context(), p.DSN, Options{})
+		}
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	}
+	refused := func() {
+		t.Helper()
+		if err := open(to); err == nil || !strings.Contains(err.Error(), "finish it with the command store copy") {
+			t.Errorf("it is opened: %v", err)
+		}
+	}
+	stop := errors.New("stop")
+	_, _, err := w.copy(to, CopyOptions{Sessions: func(context.Context, Snapshot) error { refused(); return stop }})
+	if !errors.Is(err, stop) {
+		t.Fatal(err)
+	}
+	refused()
+	r, err := inspect(to)
+	if w.must(err); len(r.Problems) == 0 || !strings.Contains(strings.Join(r.Problems, "\n"), "is not finished") {
+		t.Errorf("a check says %q", r.Problems)
+	}
+	whole := w.from
+	w.from = to
+	w.fails(Place{Path: filepath.Join(t.TempDir(), "further.db")}, "is not finished")
+	w.from = whole
+	w.wholly(to, 2*sessionsEach, 0)
+	w.must(open(to))
+	// One that is made again is half of a copy too.
+	_, _, err = w.copy(to, CopyOptions{Sessions: func(context.Context, Snapshot) error { refused(); return nil }, Overwrite: true})
+	w.must(err)
+	w.must(open(to))
+}
+
+// Of two copies to one file the first is of an earlier instant: what it writes
+// would bring back what was revoked since.
+func TestACopyEndsWhereAnotherBeginsOnTheSameFile(t *testing.T) {
+	w, to := newCopyWorld(t), Place{Path: filepath.Join(t.TempDir(), "to.db")}
+	w.fill()
+	began := false
+	_, _, err := w.copy(to, CopyOptions{Step: func(string, int64, int64) {
+		if began {
+			return
+		}
+		began = true
+		_, err := w.Sessions.RevokeSessions(t.Context(), "default", store.SessionMatch{ID: "s00001"})
+		w.must(err)
+		_, _, err = w.copy(to, CopyOptions{})
+		w.must(err)
+	}})
+	if err == nil || !strings.Contains(err.Error(), "another copy to it has begun") {
+		t.Errorf("the first copy: %v", err)
+	}
+	w.wholly(to, 0, 0)
+}
+
+func TestACopyToItselfIsRefusedHoweverItIsNamed(t *testing.T) {
+	w := newCopyWorld(t)
+	link := filepath.Join(t.TempDir(), "link.db")
+	w.must(os.Symlink(w.from.Path, link))
+	w.fails(Place{Path: link}, "are the same store")
+	server := testserver.Postgres(t, "fsync=off")
+	w.from = Place{DSN: server.Database("itself")}
+	w.must(w.from.migrate(t.Context()))
+	w.fails(Place{DSN: w.from.DSN + "&application_name=x"}, "are the same store")
+}
+
 // A migration that adds a column or table is copied too, or this fails.
 func TestTheTablesOfACopyAreThoseOfTheSchema(t *testing.T) {
 	ownTables := []string{"changes", "changes_trimmed", "schema_migrations", "copied_from", "sqlite_sequence"}
@@ -313,14 +399,14 @@ func TestTheTablesOfACopyAreThoseOfTheSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = db.Close() }()
-		check(t, db, `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'`)
+		check(t, db.DB, `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'`)
 	})
 	t.Run("of PostgreSQL", func(t *testing.T) {
 		p := Place{DSN: testserver.Postgres(t, "fsync=off").Database("tables")}
 		if err := p.migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		db, _, err := openPlain(p.DSN)
+		db, _, err := openPlain(p.DSN, false)
 		if err != nil {
 			t.Fatal(err)
 		}

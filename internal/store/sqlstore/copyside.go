@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // side is one of the two stores of a copy.
@@ -21,14 +20,19 @@ type side struct {
 	// read beside them on reader.
 	conn, reader *sql.Conn
 	explain      func(error) error
+	// settled fails where what was read may not be of one instant.
+	settled func() error
+	// token is what this copy wrote on its target.
+	token int64
 }
 
 // copyPragmas are set on the connections to a file that is copied.
 var copyPragmas = []string{"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)"}
 
-// openSide opens a store whose schema must be the one that this program knows.
-func openSide(ctx context.Context, p Place) (*side, error) {
-	s, err := p.side()
+// openSide opens a store whose schema must be the one that this program knows,
+// to write to it or to change nothing.
+func openSide(ctx context.Context, p Place, write bool) (*side, error) {
+	s, err := p.side(write)
 	if err != nil {
 		return nil, err
 	}
@@ -48,33 +52,38 @@ func openSide(ctx context.Context, p Place) (*side, error) {
 	return s, nil
 }
 
-func (p Place) side() (*side, error) {
+func (p Place) side(write bool) (*side, error) {
 	if p.DSN != "" {
-		db, config, err := openPlain(p.DSN)
-		if err != nil {
-			return nil, err
-		}
-		s := &side{place: postgresPlace(config), flavour: postgresFlavour(), db: db}
-		s.explain = explaining(func(err error) error { return explainPostgres(s.place, err) })
-		return s, nil
+		return serverSide(p.DSN, write)
 	}
 	path, err := filepath.Abs(p.Path)
 	if err != nil {
 		return nil, err
 	}
-	reader, err := openReader(path) // says whether it is there
+	looking, err := openReader(path) // says whether it is there
 	if err != nil {
 		return nil, err
 	}
-	if err := reader.Close(); err != nil {
-		return nil, err
-	}
-	db, err := sql.Open("sqlite", dataSource(path, copyPragmas))
-	if err != nil {
-		return nil, err
-	}
-	s := &side{place: path, flavour: sqliteFlavour(), db: db}
+	s := &side{place: path, flavour: sqliteFlavour(), db: looking.DB, settled: looking.settled}
 	s.explain = explaining(func(err error) error { return explain(path, err) })
+	if !write {
+		return s, nil
+	}
+	if err := looking.Close(); err != nil {
+		return nil, err
+	}
+	s.settled = func() error { return nil }
+	s.db, err = sql.Open("sqlite", dataSource(path, copyPragmas))
+	return s, err
+}
+
+func serverSide(dsn string, write bool) (*side, error) {
+	db, config, err := openPlain(dsn, write)
+	if err != nil {
+		return nil, err
+	}
+	s := &side{place: postgresPlace(config), flavour: postgresFlavour(), db: db, settled: func() error { return nil }}
+	s.explain = explaining(func(err error) error { return explainPostgres(s.place, err) })
 	return s, nil
 }
 
@@ -141,60 +150,14 @@ func (s *side) identity(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s %d", kind, made), err
 }
 
-const (
-	createCopied = `CREATE TABLE IF NOT EXISTS copied_from (source TEXT NOT NULL, digest TEXT NOT NULL, at BIGINT NOT NULL)`
-	lockCopy     = `SELECT pg_try_advisory_lock(1197433443, 3)`
-	unlockCopy   = `SELECT pg_advisory_unlock(1197433443, 3)`
-)
-
-// own keeps other copies away until release is called, where the engine has a
-// lock that outlives a transaction.
-func (s *side) own(ctx context.Context) (release func(), err error) {
+// serverName tells one database and schema of all servers from others, however a
+// DSN names it; "" for a file.
+func (s *side) serverName(ctx context.Context) (name string, err error) {
 	if s.flavour.alone {
-		return func() {}, nil
+		return "", nil
 	}
-	var mine bool
-	if err := s.conn.QueryRowContext(ctx, lockCopy).Scan(&mine); err != nil {
-		return nil, s.explain(err)
-	}
-	if !mine {
-		return nil, fmt.Errorf("another copy to %s is under way", s.place)
-	}
-	return func() { _, _ = s.conn.ExecContext(context.WithoutCancel(ctx), unlockCopy) }, nil
-}
-
-// mark notes on a target what it is a copy of: digest is "" until all of it is
-// there.
-func (s *side) mark(ctx context.Context, source, digest string) error {
-	if _, err := s.conn.ExecContext(ctx, createCopied); err != nil {
-		return err
-	}
-	t, err := s.conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = t.Rollback() }()
-	if _, err := t.ExecContext(ctx, `DELETE FROM copied_from`); err != nil {
-		return err
-	}
-	_, err = t.ExecContext(ctx, s.flavour.rebind(`INSERT INTO copied_from (source, digest, at) VALUES (?, ?, ?)`),
-		source, digest, time.Now().UnixMilli())
-	if err != nil {
-		return err
-	}
-	return t.Commit()
-}
-
-// marked returns what mark noted, "" for nothing.
-func (s *side) marked(ctx context.Context) (source, digest string, err error) {
-	if _, err := s.conn.ExecContext(ctx, createCopied); err != nil {
-		return "", "", err
-	}
-	err = s.conn.QueryRowContext(ctx, `SELECT source, digest FROM copied_from`).Scan(&source, &digest)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
-	}
-	return source, digest, err
+	err = s.conn.QueryRowContext(ctx, `SELECT pg_postmaster_start_time()::text || ' ' || current_database() || ' ' || current_schema()`).Scan(&name)
+	return name, err
 }
 
 // rows counts what is in all tables.
@@ -240,14 +203,6 @@ func (s *side) digestOf(ctx context.Context, t table) (n int64, digest string, e
 		rows.row.hash(sum)
 		n++
 	}
-}
-
-func (s *side) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := s.conn.ExecContext(ctx, s.flavour.rebind(query), args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
 }
 
 // remove deletes rows by their key.

@@ -32,6 +32,9 @@ type Options struct {
 	// the one that listens for changes; 0 is what the DSN says by
 	// pool_max_conns, else 16, and at least 4. Half of them read.
 	MaxConns int
+
+	// halfToo is for the copy itself: it opens what it has not finished.
+	halfToo bool
 }
 
 // defaultWait lets a request that waits for one look-up be answered in time.

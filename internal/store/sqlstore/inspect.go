@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -82,27 +82,7 @@ func InspectSQLite(ctx context.Context, path string) (Report, error) {
 			}
 		}
 	}
-	return r, r.lookAtMode(path)
-}
-
-// openReader returns connections that only read a file, which must be there.
-func openReader(path string) (*sql.DB, error) {
-	at, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no store %s: the gateway has not run with this configuration, or as another user", path)
-	}
-	if err != nil {
-		return nil, err // a path error names the file
-	}
-	if !at.Mode().IsRegular() {
-		return nil, fmt.Errorf("the store %s cannot be opened: it is no regular file", path)
-	}
-	db, err := sql.Open("sqlite", dataSource(path, readerPragmas))
-	if err != nil {
-		return nil, explain(path, err)
-	}
-	db.SetMaxOpenConns(2)
-	return db, nil
+	return r, errors.Join(r.lookAtMode(path), db.settled())
 }
 
 func (r *Report) lookAtMode(path string) error {
@@ -147,8 +127,20 @@ func (r *Report) look(ctx context.Context, f *flavour, conn *sql.Conn, there str
 		r.problem("its schema is %d and %d is needed: run the command store migrate, or start the gateway", r.Schema, r.Needed)
 		return nil
 	}
+	if err := whole(ctx, f, conn); errors.Is(err, errHalf) {
+		r.problem("%v", err)
+	} else if err != nil {
+		return err
+	}
+	missing, err := r.lookAtSchema(ctx, f, conn)
+	if err != nil {
+		return err
+	}
 	for _, t := range tablesInOrder {
 		c := TableCount{Table: t.name}
+		if slices.Contains(missing, t.name) {
+			continue
+		}
 		if err := conn.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+t.name).Scan(&c.Rows); err != nil {
 			return err
 		}
@@ -174,7 +166,7 @@ func texts(ctx context.Context, conn *sql.Conn, query string) (list []string, er
 // InspectPostgres looks at the store in a database.
 func InspectPostgres(ctx context.Context, dsn string) (Report, error) {
 	r := Report{Engine: "postgres"}
-	db, config, err := openPlain(dsn)
+	db, config, err := openPlain(dsn, false)
 	if err != nil {
 		return r, err
 	}
@@ -197,8 +189,9 @@ func InspectPostgres(ctx context.Context, dsn string) (Report, error) {
 }
 
 // openPlain returns connections to a database on which a statement may take as
-// long as it wants: those of commands that read everything.
-func openPlain(dsn string) (*sql.DB, *pgx.ConnConfig, error) {
+// long as it wants: those of commands that read everything. Who does not write
+// may read from a standby too.
+func openPlain(dsn string, write bool) (*sql.DB, *pgx.ConnConfig, error) {
 	config, err := postgresConfig(dsn, Options{}.withDefaults(), 0, new(hosts))
 	if err != nil {
 		return nil, nil, err
@@ -209,6 +202,9 @@ func openPlain(dsn string) (*sql.DB, *pgx.ConnConfig, error) {
 		"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "lock_timeout": "30s",
 	} {
 		c.RuntimeParams[name] = value
+	}
+	if !write {
+		c.RuntimeParams["default_transaction_read_only"] = "on"
 	}
 	return stdlib.OpenDB(*c), c, nil
 }

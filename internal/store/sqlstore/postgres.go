@@ -64,6 +64,7 @@ func postgresFlavour() *flavour {
 		rebind: numbered,
 		foreign: `SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND NOT EXISTS
 			(SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_migrations')`,
+		copied:   `SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'copied_from'`,
 		sequence: latestChange,
 		sweep: `DELETE FROM sessions WHERE (realm, id) IN
 			(SELECT realm, id FROM sessions WHERE keep <= ? ORDER BY keep LIMIT ? FOR UPDATE SKIP LOCKED)`,
@@ -103,7 +104,7 @@ func openPostgres(ctx context.Context, dsn string, f *flavour, o Options) (*data
 		return nil, err
 	}
 	place := postgresPlace(config.ConnConfig)
-	if err := preparePostgres(ctx, f, config.ConnConfig, steps, o.Now()); err != nil {
+	if err := preparePostgres(ctx, f, config.ConnConfig, steps, o); err != nil {
 		return nil, explainPostgres(place, err)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -202,7 +203,7 @@ func wrongSchema(is string, known int) error {
 
 // preparePostgres brings the schema up to date. Where it is, nothing is written
 // and no right to do so is needed.
-func preparePostgres(ctx context.Context, f *flavour, config *pgx.ConnConfig, steps []migration, now time.Time) error {
+func preparePostgres(ctx context.Context, f *flavour, config *pgx.ConnConfig, steps []migration, o Options) error {
 	config = config.Copy()
 	config.ConnectTimeout = defaultLockWait // no request waits for it, and the server may be slow yet
 	db := stdlib.OpenDB(*config)
@@ -226,11 +227,19 @@ func preparePostgres(ctx context.Context, f *flavour, config *pgx.ConnConfig, st
 	}
 	if there {
 		err := conn.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM schema_migrations`).Scan(&have)
-		if err != nil || have == len(steps) {
+		if err != nil {
 			return err
 		}
 	}
-	return migrate(ctx, f, conn, now)
+	if have != len(steps) {
+		if err := migrate(ctx, f, conn, o.Now()); err != nil {
+			return err
+		}
+	}
+	if o.halfToo {
+		return nil
+	}
+	return whole(ctx, f, conn)
 }
 
 // encodingIsUTF8 refuses a database that could not keep every name.

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -62,6 +63,7 @@ func sqliteFlavour() *flavour {
 		rebind:     asIs,
 		foreign: `SELECT COUNT(*) FROM sqlite_master
 			WHERE NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations')`,
+		copied:   `SELECT COUNT(*) FROM sqlite_master WHERE name = 'copied_from'`,
 		sequence: `SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'changes'`,
 		sweep: `DELETE FROM sessions WHERE row_id IN
 			(SELECT row_id FROM sessions WHERE keep <= ? ORDER BY keep LIMIT ?)`,
@@ -95,7 +97,7 @@ func openSQLite(ctx context.Context, path string, f *flavour, o Options, extra .
 		return nil, explain(path, err)
 	}
 	o = o.withDefaults()
-	err = errors.Join(prepare(ctx, f, p.writer, o.Now()), ownerOnly(path))
+	err = cmp.Or(prepare(ctx, f, p.writer, o), ownerOnly(path))
 	if err == nil {
 		p.place, err = presenceOf(path)
 	}

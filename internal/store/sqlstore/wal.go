@@ -19,7 +19,7 @@ const (
 )
 
 // prepare makes the file a store of the latest schema, with a write-ahead log.
-func prepare(ctx context.Context, f *flavour, pool *sql.DB, now time.Time) error {
+func prepare(ctx context.Context, f *flavour, pool *sql.DB, o Options) error {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return err
@@ -28,7 +28,10 @@ func prepare(ctx context.Context, f *flavour, pool *sql.DB, now time.Time) error
 	if err := keepLog(ctx, conn); err != nil {
 		return err
 	}
-	return migrate(ctx, f, conn, now)
+	if err := migrate(ctx, f, conn, o.Now()); err != nil || o.halfToo {
+		return err
+	}
+	return whole(ctx, f, conn)
 }
 
 // keepLog switches to the write-ahead log, with which readers and the writer
