@@ -108,23 +108,19 @@ func keyRingCreate() verb {
 Makes a key ring: in the file that is named, else where the configuration keeps
 it. The file is for its owner only. Nothing is overwritten.`,
 		apart: func(o *operation, at *place) error {
-			var name string
-			if len(o.args) == 1 {
-				name = o.args[0]
-				if err := createRing(name); err != nil {
-					return err
-				}
-			} else {
-				_, p, done, err := ringAt(o, at)
-				if err != nil {
-					return err
-				}
-				defer done()
-				if name, err = p.create(o); err != nil {
+			p, done := ringPlace{files: o.args}, func() {}
+			if len(o.args) == 0 {
+				var err error
+				if _, p, done, err = ringAt(o, at); err != nil {
 					return err
 				}
 			}
-			return o.tell(keyRingJSON{Place: name}, "made the key ring %s: back it up apart from the store", visible(name))
+			defer done()
+			name, id, err := p.create(o)
+			if err != nil {
+				return err
+			}
+			return o.tell(keyRingJSON{id, name}, "made the key ring %s: back it up apart from the store", visible(name))
 		},
 	}
 }
@@ -218,7 +214,7 @@ them, then rotate --to that key, and bring and reload again.`,
 			if standby {
 				what = "the key %s is in the ring: %s; then rotate --to it"
 			}
-			return o.tell(keyRingJSON{Key: id}, what, cell(id), p.takesEffect())
+			return o.tell(keyRingJSON{id, p.name(0)}, what, cell(id), p.takesEffect())
 		},
 	}
 }
@@ -279,22 +275,37 @@ where there are authentication codes, which may need it.`,
 				if err := use.Dispensable(id, despite); err != nil {
 					return err
 				}
-				err = p.edit(o, func(files []token.RingFile) (int, []byte, error) {
-					for i, f := range files {
-						text, err := token.RemoveKey(f, id)
-						if !token.WithoutKey(err) {
-							return i, text, err
-						}
-					}
-					return 0, nil, fmt.Errorf("there is no key %q in the key ring", id)
+				from := 0
+				err = p.edit(o, func(files []token.RingFile) (n int, text []byte, err error) {
+					from, text, err = removeKey(files, id)
+					return from, text, err
 				})
 				if err != nil {
 					return err
 				}
-				return o.tell(keyRingJSON{Key: id}, "removed the key %s: %s", cell(id), p.takesEffect())
+				return o.tell(keyRingJSON{id, p.name(from)}, "removed the key %s: %s", cell(id), p.takesEffect())
 			})
 		},
 	}
+}
+
+// removeKey takes a key out of the file that has it, unless that is the one that
+// seals by now.
+func removeKey(files []token.RingFile, id string) (n int, text []byte, err error) {
+	ring, err := token.ParseRing(files...)
+	if err != nil {
+		return 0, nil, err
+	}
+	if ring.KeyIDs()[0] == id {
+		return 0, nil, fmt.Errorf("the key %s is the one that seals: rotate first", id)
+	}
+	for i, f := range files {
+		text, err := token.RemoveKey(f, id)
+		if !token.WithoutKey(err) {
+			return i, text, err
+		}
+	}
+	return 0, nil, fmt.Errorf("there is no key %q in the key ring", id)
 }
 
 // forgottenJSON is what went with a key that is lost, in JSON.

@@ -3,6 +3,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -15,4 +16,11 @@ func ownedLike(f *os.File, like os.FileInfo) error {
 		return nil
 	}
 	return f.Chown(int(at.Uid), int(at.Gid))
+}
+
+// lockFolder has a folder for this process alone until it is closed; busy is
+// whether another has it. A file system without such locks holds none.
+func lockFolder(folder *os.File) (held, busy bool) {
+	err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	return err == nil, errors.Is(err, syscall.EWOULDBLOCK)
 }

@@ -1,12 +1,10 @@
 package caddymodule
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2"
@@ -56,7 +54,7 @@ func (p ringPlace) load(ctx context.Context) (files []token.RingFile, err error)
 		if err == nil && text == nil {
 			err = fmt.Errorf("there is no key ring in Caddy's storage yet: %w", fs.ErrNotExist)
 		}
-		return []token.RingFile{{Name: storedRing + " in Caddy's storage", Text: text}}, err
+		return []token.RingFile{{Name: p.name(0), Text: text}}, err
 	}
 	for _, path := range p.files {
 		text, err := readPrivate(path)
@@ -68,45 +66,53 @@ func (p ringPlace) load(ctx context.Context) (files []token.RingFile, err error)
 	return files, nil
 }
 
-// create writes a ring where there is none yet.
-func (p ringPlace) create(ctx context.Context) (name string, err error) {
-	if p.storage == nil {
-		return p.files[0], createRing(p.files[0])
+// name is what a file of the ring is called.
+func (p ringPlace) name(n int) string {
+	if p.storage != nil {
+		return storedRing + " in Caddy's storage"
 	}
-	_, err = p.load(ctx)
-	if err == nil {
-		return "", errors.New("there is a key ring in Caddy's storage already: nothing is overwritten")
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	_, err = loadOrMakeRing(ctx, p.storage)
-	return storedRing + " in Caddy's storage", err
+	return p.files[n]
 }
 
-// createRing writes a new ring to a new file, for its owner only.
-func createRing(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already: nothing is overwritten", path)
+// create writes a ring where there is none yet, and returns its only key.
+func (p ringPlace) create(ctx context.Context) (name, id string, err error) {
+	text := token.NewRing()
+	if p.storage == nil {
+		err = createRing(p.files[0], text)
+	} else {
+		text, err = p.createStored(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("the key ring cannot be made: %w", err)
+		return "", "", err
 	}
-	_, err = f.Write(token.NewRing())
-	return errors.Join(err, f.Sync(), f.Close())
+	name = p.name(0)
+	ring, err := token.ParseRing(token.RingFile{Name: name, Text: text})
+	if err != nil {
+		return "", "", err
+	}
+	return name, ring.KeyIDs()[0], nil
+}
+
+func (p ringPlace) createStored(ctx context.Context) ([]byte, error) {
+	_, err := p.load(ctx)
+	if err == nil {
+		return nil, errors.New("there is a key ring in Caddy's storage already: nothing is overwritten")
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return loadOrMakeRing(ctx, p.storage)
 }
 
 // edit replaces one file of the ring, by a step that either happens or does not.
 // The change is given the files and returns which of them, and its new text;
 // whatever it makes must be a ring.
 func (p ringPlace) edit(ctx context.Context, change func([]token.RingFile) (int, []byte, error)) error {
-	if p.storage != nil {
-		if err := p.storage.Lock(ctx, storedRing); err != nil {
-			return fmt.Errorf("the key ring in Caddy's storage cannot be locked: %w", err)
-		}
-		defer func() { _ = p.storage.Unlock(context.WithoutCancel(ctx), storedRing) }()
+	held, unlock, err := p.lock(ctx)
+	if err != nil {
+		return err
 	}
+	defer unlock()
 	files, err := p.load(ctx)
 	if err != nil {
 		return err
@@ -123,37 +129,25 @@ func (p ringPlace) edit(ctx context.Context, change func([]token.RingFile) (int,
 	if p.storage != nil {
 		return p.storage.Store(ctx, storedRing, text)
 	}
-	return replaceFile(p.files[at], old, text)
+	path, err := filepath.EvalSymlinks(p.files[at]) // a link to the file stays one
+	if err != nil {
+		return err
+	}
+	return replaceRing(path, old, text, held && at == 0)
 }
 
-// replaceFile puts new text in the place of a file that still holds the old one,
-// with the mode and, where that can be, the owner that the file has. A link to
-// the file stays one.
-func replaceFile(path string, old, text []byte) error {
-	path, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return err
+// lock keeps other commands from changing the ring until unlock is called; held
+// is whether that is sure of its first file.
+func (p ringPlace) lock(ctx context.Context) (held bool, unlock func(), err error) {
+	if p.storage == nil {
+		path, err := filepath.EvalSymlinks(p.files[0])
+		if err != nil {
+			return false, nil, fmt.Errorf("key_ring: %w", err)
+		}
+		return lockRing(ctx, path)
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
+	if err := p.storage.Lock(ctx, storedRing); err != nil {
+		return false, nil, fmt.Errorf("the key ring in Caddy's storage cannot be locked: %w", err)
 	}
-	next, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // with mode 0600
-	if err != nil {
-		return fmt.Errorf("the key ring cannot be written: %w", err)
-	}
-	defer func() { _ = os.Remove(next.Name()) }() // gone where all went well
-	_, err = next.Write(text)
-	err = errors.Join(err, next.Chmod(info.Mode().Perm()), ownedLike(next, info), next.Sync(), next.Close())
-	if err != nil {
-		return fmt.Errorf("the key ring cannot be written: %w", err)
-	}
-	now, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(now, old) {
-		return fmt.Errorf("%s was changed by another at the same time: try again", path)
-	}
-	return os.Rename(next.Name(), path)
+	return true, func() { _ = p.storage.Unlock(context.WithoutCancel(ctx), storedRing) }, nil
 }

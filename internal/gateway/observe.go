@@ -11,6 +11,7 @@ import (
 // only where the verdict is good. Login calls are not answered: the upstream
 // goes on answering its own. Identity fields of the client were stripped.
 func (s *Site) watch(r *http.Request) {
+	defer s.begin().end()
 	got, guarded, err := s.judge(r)
 	if err == nil {
 		err = contain(func() error { return s.tell(r, got) })

@@ -58,6 +58,7 @@ type Runtime struct {
 	keyLifetime atomic.Int64
 	tended      time.Time
 	failed      func(work string, err error)
+	underway    underway
 }
 
 // NewRuntime starts following the store's changes and sweeping it. It owns the
@@ -107,8 +108,10 @@ func (rt *Runtime) SetKeyLifetime(d time.Duration) {
 // KeyLifetime returns how long a signing key signs; 0 is for ever.
 func (rt *Runtime) KeyLifetime() time.Duration { return time.Duration(rt.keyLifetime.Load()) }
 
-// Close stops what was started, waits for it and closes the store.
+// Close stops what was started, waits for it and closes the store. It waits for
+// requests too, for [drainTime] at most.
 func (rt *Runtime) Close() error {
+	rt.underway.drain(drainTime)
 	rt.cancel()
 	rt.done.Wait()
 	rt.Resolver.Close()

@@ -33,6 +33,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) erro
 // returned. A panic is a fault of ours and never a way past.
 func (s *Site) admitted(w http.ResponseWriter, r *http.Request) (to http.ResponseWriter, ok bool) {
 	shape := s.refuser
+	defer s.begin().end()
 	defer func() {
 		if p := recover(); p != nil {
 			s.refuse(w, r, shape, auth.Panicked(p), presented{})

@@ -40,6 +40,7 @@ type Site struct {
 	deps     *session.Deps
 	resolver *authn.Resolver
 	rates    *throttle.Rate
+	underway *underway
 	// trace is nil for a guard that serves.
 	trace *Explainer
 }
@@ -128,7 +129,7 @@ func (s *Site) Bind(rt *Runtime) {
 		Store: rt.Store, Resolver: rt.Resolver, Hasher: rt.Hasher, Attempts: rt.Attempts,
 		Signers: rt.Signers, Ring: rt.Ring, Now: rt.Now, Audit: s.audit,
 	}
-	s.resolver, s.rates = rt.Resolver, rt.Rates
+	s.resolver, s.rates, s.underway = rt.Resolver, rt.Rates, &rt.underway
 	s.ready.Store(true)
 }
 
@@ -146,6 +147,7 @@ func (s *Site) Identify(w http.ResponseWriter, r *http.Request) (*authn.Verdict,
 	if !s.ready.Load() {
 		return nil, auth.Fail(auth.Unavailable, auth.ReasonStarting, nil)
 	}
+	defer s.begin().end()
 	content := s.timed(w, r)
 	got, err := s.identify(r)
 	if late := content.handOn(); err == nil { // to whoever else knows a credential
