@@ -24,9 +24,9 @@ type Options struct {
 	// requests waits less: a second write may wait for the first to give up,
 	// and for as long again.
 	LockWait time.Duration
-	// Wait is how long a call waits for a PostgreSQL that does not answer
-	// before it is [auth.Unavailable]; one that writes may wait three times as
-	// long. 0 is 300 ms.
+	// Wait is how long a look-up waits for a store that does not answer, a
+	// turn and a connection included, before it is [auth.Unavailable]; a
+	// write to PostgreSQL may wait three times as long. 0 is [DefaultWait].
 	Wait time.Duration
 	// MaxConns is how many connections to PostgreSQL are open at most, beside
 	// the one that listens for changes; 0 is what the DSN says by
@@ -37,8 +37,9 @@ type Options struct {
 	halfToo bool
 }
 
-// defaultWait lets a request that waits for one look-up be answered in time.
-const defaultWait = 300 * time.Millisecond
+// DefaultWait lets a request whose look-up is not answered be refused within
+// 300 ms. A store that is slow and answers each look-up sooner is not away.
+const DefaultWait = 250 * time.Millisecond
 
 // defaultLockWait is also how long opening waits, whatever the options.
 const defaultLockWait = 5 * time.Second
@@ -54,7 +55,7 @@ func (o Options) withDefaults() Options {
 		o.LockWait = defaultLockWait
 	}
 	if o.Wait == 0 {
-		o.Wait = defaultWait
+		o.Wait = DefaultWait
 	}
 	return o
 }
@@ -110,6 +111,8 @@ func (d *database) store() store.Store {
 // write has a call's statement carried out and returns when it is durable.
 func (d *database) write(ctx context.Context, op string, do func(*tx) error) (err error) {
 	defer d.observed(op, d.now(), &err)
+	ctx, spent := store.Spend(ctx)
+	defer spent()
 	return d.flavour.failure(d.engine.submit(ctx, do))
 }
 
@@ -142,29 +145,34 @@ func (d *database) observed(op string, start time.Time, err *error) {
 type scanner interface{ Scan(to ...any) error }
 
 // one returns the row that a query yields, [auth.NotFound] without one.
-func one[T any](ctx context.Context, d *database, op string, read func(scanner) (T, error), query string, args ...any) (v T, err error) {
+func one[T any](ctx context.Context, d *database, op string, read func(scanner) (T, error), query string, args ...any) (_ T, err error) {
 	defer d.observed(op, d.now(), &err)
-	var none T
+	ctx, spent := store.Spend(ctx)
+	defer spent()
+	var v, none T
 	err = d.engine.first(ctx, query, args, func(r scanner) (err error) {
 		v, err = read(r)
 		return err
 	})
 	if err != nil {
-		return none, d.flavour.failure(err)
+		return none, d.flavour.failure(err) // v may still be written to
 	}
 	return v, nil
 }
 
 // many returns the rows that a query yields.
-func many[T any](ctx context.Context, d *database, op string, read func(scanner) (T, error), query string, args ...any) (list []T, err error) {
+func many[T any](ctx context.Context, d *database, op string, read func(scanner) (T, error), query string, args ...any) (_ []T, err error) {
 	defer d.observed(op, d.now(), &err)
+	ctx, spent := store.Spend(ctx)
+	defer spent()
+	var list []T
 	err = d.engine.each(ctx, query, args, func(r scanner) error {
 		v, err := read(r)
 		list = append(list, v)
 		return err
 	})
 	if err != nil {
-		return nil, d.flavour.failure(err)
+		return nil, d.flavour.failure(err) // list may still be written to
 	}
 	return list, nil
 }

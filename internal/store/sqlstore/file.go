@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
@@ -12,6 +14,7 @@ import (
 type file struct {
 	pools      pools
 	reading    chan struct{} // one token for each read under way
+	patience   time.Duration // how long a read may take that is watched
 	statements *statements
 	committer  *committer
 	feed       *feed
@@ -29,7 +32,7 @@ type pools struct {
 // newFile returns a store over a schema that is up to date.
 func newFile(f *flavour, p pools, o Options) *database {
 	e := &file{
-		pools: p, reading: make(chan struct{}, p.reads), statements: newStatements(p.readers, f.rebind),
+		pools: p, reading: make(chan struct{}, p.reads), patience: o.Wait, statements: newStatements(p.readers, f.rebind),
 		feed: newFeed(p.readers, p.place), sequence: f.sequence,
 	}
 	touched := newTouches()
@@ -64,27 +67,51 @@ func (e *file) begin(ctx context.Context) error {
 
 func (e *file) end() { <-e.reading }
 
+var errStalled = errors.New("the disk does not answer")
+
+// read carries out a read in its turn. One within a budget is given up when the
+// disk does not answer, which leaves it to itself and its turn taken: so what
+// waits for a disk stays bounded. To watch those of guarded requests too would
+// cost more than it gives, since whoever looks up for many is watched already.
+func (e *file) read(ctx context.Context, do func() error) error {
+	if _, bounded := store.Budget(ctx); !bounded {
+		return e.readOn(ctx, do)
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.patience)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- e.readOn(ctx, do) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return unavailable(errStalled)
+	}
+}
+
+func (e *file) readOn(ctx context.Context, do func() error) error {
+	if err := e.begin(ctx); err != nil {
+		return unavailable(err)
+	}
+	defer e.end()
+	return do()
+}
+
 // first waits for nothing but the disk: to watch its context would cost more
 // than it gives.
 func (e *file) first(ctx context.Context, query string, args []any, row func(scanner) error) error {
-	if err := e.begin(ctx); err != nil {
-		return unavailable(err)
-	}
-	defer e.end()
-	ctx = context.WithoutCancel(ctx)
-	st, err := e.statements.of(ctx, query) //nolint:sqlclosecheck // it is kept, and closed with the others
-	if err != nil {
-		return err
-	}
-	return row(st.QueryRowContext(ctx, args...))
+	return e.read(ctx, func() error {
+		ctx := context.WithoutCancel(ctx)
+		st, err := e.statements.of(ctx, query) //nolint:sqlclosecheck // it is kept, and closed with the others
+		if err != nil {
+			return err
+		}
+		return row(st.QueryRowContext(ctx, args...))
+	})
 }
 
 func (e *file) each(ctx context.Context, query string, args []any, row func(scanner) error) error {
-	if err := e.begin(ctx); err != nil {
-		return unavailable(err)
-	}
-	defer e.end()
-	return e.statements.each(ctx, query, args, row)
+	return e.read(ctx, func() error { return e.statements.each(ctx, query, args, row) })
 }
 
 // search asks in one transaction, so that the count and the rows agree.

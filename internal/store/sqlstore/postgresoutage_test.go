@@ -18,7 +18,7 @@ import (
 
 const (
 	// prompt is how long a call may take while the server is out of reach. It
-	// is bounded by 300 ms for a read and 900 ms for a write; the rest is for
+	// is bounded by 250 ms for a read and 750 ms for a write; the rest is for
 	// machines that do other things meanwhile.
 	prompt = 3 * time.Second
 	// recovery is how long a store may take to work again.

@@ -30,7 +30,7 @@ type server struct {
 	hosts    *hosts
 	now      func() time.Time
 	observe  func(op string, took time.Duration, err error)
-	patience time.Duration // how long a read may take; a write three times that
+	patience time.Duration // how long a look-up may take; a write three times that
 	reading  chan struct{} // one token for each read under way
 	writing  chan struct{} // and one for each write that is no login
 	rebound  sync.Map      // of queries that are constants
@@ -52,8 +52,9 @@ const (
 	probePause = 100 * time.Millisecond
 )
 
-// longest is how long a search may take: it may read many rows, and is not
-// what a request waits for.
+// longest is how long a search may take: it may read many rows. One that was not
+// answered within the patience has the server looked at, so that it does not
+// wait for one that is away.
 const longest = 5 * time.Second
 
 // newServer returns a store over a schema that is up to date.
@@ -134,11 +135,21 @@ func (s *server) enter(ctx context.Context, turns chan struct{}) (leave func(), 
 	return nil, err
 }
 
-// detached returns a context that ends after d, whatever becomes of the
-// caller's: to give up a statement costs its connection, and callers who go away
-// must not be able to have those closed.
-func detached(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), d)
+// detached returns a context that ends then, or with the budget of ctx, whatever
+// else becomes of the caller's: to give up a statement costs its connection, and
+// callers who go away must not be able to have those closed.
+func detached(ctx context.Context, then time.Time) (context.Context, context.CancelFunc) {
+	if left, bounded := store.Budget(ctx); bounded {
+		then = earlier(then, time.Now().Add(left))
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), then)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // text returns a query as the server takes it.
@@ -164,16 +175,19 @@ func (s *server) first(ctx context.Context, query string, args []any, row func(s
 }
 
 // each asks once more on another connection where one was broken and no row had
-// come: after a server was started again all of them are.
+// come: after a server was started again all of them are. Who waited for a turn
+// has the rest of the patience, which is half of it at least: less would give up
+// statements, and their connections, whenever many ask at once.
 func (s *server) each(ctx context.Context, query string, args []any, row func(scanner) error) error {
-	turn, cancelTurn := context.WithTimeout(ctx, s.patience)
+	end := time.Now().Add(s.patience)
+	turn, cancelTurn := context.WithTimeout(ctx, s.patience/2)
 	defer cancelTurn()
 	leave, err := s.enter(turn, s.reading)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	ctx, cancel := detached(ctx, s.patience)
+	ctx, cancel := detached(ctx, end)
 	defer cancel()
 	rows := 0
 	counted := func(r scanner) error {
@@ -238,6 +252,8 @@ func (s *server) search(ctx context.Context, f *found, page store.Page, row func
 	defer leave()
 	ctx, cancel := s.reach.Bounded(ctx, longest)
 	defer cancel()
+	slow := time.AfterFunc(s.patience, func() { s.reach.Doubt() })
+	defer slow.Stop()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return s.failed(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -175,15 +176,15 @@ func changeColumns(changes []store.Change) []any {
 // to be committed is tried again while there is time: it lost against another,
 // or its connection led nowhere. One of which nobody knows is not.
 func (s *server) submit(ctx context.Context, do func(*tx) error) error {
-	turn, cancelTurn := context.WithTimeout(ctx, 3*s.patience)
+	end := time.Now().Add(3 * s.patience)
+	turn, cancelTurn := context.WithDeadline(ctx, end)
 	defer cancelTurn()
 	leave, err := s.enter(turn, s.writing)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	deadline, _ := turn.Deadline()
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	ctx, cancel := detached(ctx, end)
 	defer cancel()
 	silent := false
 	for try := 1; ; try++ {

@@ -40,6 +40,8 @@ func (d *database) InsertSession(ctx context.Context, rows ...store.Session) (er
 	}
 	if len(encoded) == 1 {
 		defer d.observed("insert_session", d.now(), &err)
+		ctx, spent := store.Spend(ctx)
+		defer spent()
 		err = d.engine.insert(ctx, encoded[0])
 		return d.flavour.failure(err)
 	}

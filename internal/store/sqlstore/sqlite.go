@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -38,8 +39,14 @@ var (
 		fmt.Sprintf("busy_timeout(%d)", defaultLockWait.Milliseconds()), "foreign_keys(1)", "synchronous(FULL)", "wal_autocheckpoint(4000)",
 		"journal_size_limit(67108864)", "cache_size(-16384)",
 	}
-	readerPragmas = []string{"busy_timeout(1000)", "query_only(1)", "cache_size(-4096)"}
+	readerPragmas = []string{
+		fmt.Sprintf("busy_timeout(%d)", readerLockWait.Milliseconds()), "query_only(1)", "cache_size(-4096)",
+	}
 )
+
+// readerLockWait is how long a read waits while another process repairs the log,
+// less than who asks is patient for: SQLite waits in steps of up to 100 ms.
+const readerLockWait = 150 * time.Millisecond
 
 const (
 	// beginImmediate holds the right to write at once, so that a transaction
