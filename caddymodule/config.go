@@ -73,7 +73,7 @@ type Sessions struct {
 	Replicas int `json:"replicas,omitempty"`
 
 	// How long to wait for the replicas. At most
-	// 900ms; the default is 450ms.
+	// 750ms; the default is 375ms.
 	ReplicasTimeout caddy.Duration `json:"replicas_timeout,omitempty"`
 }
 

@@ -35,19 +35,37 @@ func (s *Sessions) begin(ctx context.Context) (done func(), err error) {
 	return s.calls.Done, nil
 }
 
-// exchange runs do, which speaks with the server, within the timeout. There are
-// no more at once than the connections have room for, so that nobody waits in
-// a queue that knows no time. Once the server is found to be out of reach, only
-// writes go on waiting: of each it may yet be told whether it was done.
-func (s *Sessions) exchange(ctx context.Context, writes bool, do func(ctx context.Context)) error {
+// kind is what an exchange is for, which decides how long it may take.
+type kind uint8
+
+const (
+	// lookUp is what a request waits for, before it is known to be good.
+	lookUp kind = iota
+	// query may read many rows.
+	query
+	// change goes on once the server is found to be out of reach: of each it may
+	// yet be told whether it was done.
+	change
+)
+
+// exchange runs do, which speaks with the server, within the time of its kind.
+// There are no more at once than the connections have room for, so that nobody
+// waits in a queue that knows no time.
+func (s *Sessions) exchange(ctx context.Context, k kind, do func(ctx context.Context)) error {
 	if err := s.reach.Check(); err != nil {
 		return err
 	}
-	bounded := s.reach.Bounded
-	if writes {
+	ctx, spent := store.Spend(ctx)
+	defer spent()
+	bounded, timeout := s.reach.Bounded, s.o.Timeout
+	switch k {
+	case lookUp:
+		timeout = min(timeout, s.o.LookupTimeout)
+	case query:
+	case change:
 		bounded = context.WithTimeout
 	}
-	ctx, cancel := bounded(ctx, s.o.Timeout)
+	ctx, cancel := bounded(ctx, timeout)
 	defer cancel()
 	slow := time.AfterFunc(doubtAfter, func() { s.reach.Doubt() })
 	defer slow.Stop()
@@ -65,7 +83,11 @@ func (s *Sessions) exchange(ctx context.Context, writes bool, do func(ctx contex
 // before args.
 func (s *Sessions) run(ctx context.Context, p script, args ...string) (result rueidis.RedisResult, err error) {
 	var unconfirmed error
-	err = s.exchange(ctx, !p.reads, func(ctx context.Context) {
+	k := change
+	if p.reads {
+		k = lookUp
+	}
+	err = s.exchange(ctx, k, func(ctx context.Context) {
 		if p.reads || s.o.Replicas == 0 {
 			result = s.ask(ctx, p, args...)
 			return

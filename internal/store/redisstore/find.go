@@ -38,6 +38,7 @@ func (s *Sessions) FindSessions(ctx context.Context, realm string, q store.Sessi
 	if err := q.Check(); err != nil {
 		return nil, 0, err
 	}
+	ctx = store.WithoutBudget(ctx) // it goes on while the server answers
 	names, err := s.candidates(ctx, narrow(realm, q.Where))
 	if err != nil {
 		return nil, 0, failure(err)
@@ -147,6 +148,6 @@ func (s *Sessions) doMulti(ctx context.Context, commands rueidis.Commands) (resu
 	if len(commands) == 0 {
 		return nil, nil
 	}
-	err = s.exchange(ctx, false, func(ctx context.Context) { results = s.client.DoMulti(ctx, commands...) })
+	err = s.exchange(ctx, query, func(ctx context.Context) { results = s.client.DoMulti(ctx, commands...) })
 	return results, err
 }

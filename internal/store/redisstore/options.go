@@ -18,9 +18,12 @@ type Options struct {
 	// Now is the clock by which sessions come to their end and changes are
 	// dated; [time.Now] where it is nil.
 	Now func() time.Time
-	// Timeout is the longest that one exchange with the server may take; 0 is
-	// [DefaultTimeout]. A longer one lets connections and probes take longer too.
-	Timeout time.Duration
+	// Timeout is the longest that one exchange with the server may take, and
+	// LookupTimeout the longest of one that a request's look-up waits for, with
+	// the turn that it waits for; 0 are [DefaultTimeout] and
+	// [DefaultLookupTimeout]. A longer Timeout lets connections and probes take
+	// longer too.
+	Timeout, LookupTimeout time.Duration
 	// Replicas is how many replicas must have a write before a call returns; 0
 	// asks none. Where fewer confirm it within ReplicaWait the call is
 	// [auth.Unavailable], although the write was done.
@@ -35,10 +38,13 @@ type Options struct {
 	Observe func(op string, took time.Duration, err error)
 }
 
-// What the zero [Options] mean.
+// What the zero [Options] mean. DefaultLookupTimeout lets a request whose look-up
+// is not answered be refused within 300 ms. A server that is slow and answers each
+// look-up sooner is not away.
 const (
-	DefaultPrefix  = "gatehouse"
-	DefaultTimeout = 900 * time.Millisecond
+	DefaultPrefix        = "gatehouse"
+	DefaultTimeout       = 750 * time.Millisecond
+	DefaultLookupTimeout = 250 * time.Millisecond
 )
 
 // spare is how much longer an exchange may take than by default.
@@ -53,6 +59,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
+	}
+	if o.LookupTimeout <= 0 {
+		o.LookupTimeout = DefaultLookupTimeout
 	}
 	if o.ReplicaWait <= 0 || o.ReplicaWait > o.Timeout {
 		o.ReplicaWait = o.Timeout / 2

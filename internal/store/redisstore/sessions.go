@@ -106,7 +106,7 @@ func (s *Sessions) find(ctx context.Context, realm string, by store.SessionRef) 
 	case store.SessionRef{}:
 	case store.SessionRef{ID: by.ID}:
 		var result rueidis.RedisResult
-		err := s.exchange(ctx, false, func(ctx context.Context) {
+		err := s.exchange(ctx, lookUp, func(ctx context.Context) {
 			result = s.client.Do(ctx, s.client.B().Get().Key(s.prefix+rowOf(realm, by.ID)).Build())
 		})
 		if err != nil {

@@ -54,7 +54,7 @@ func (s *Sessions) Walk(ctx context.Context, each func(store.Session) error) (er
 
 func (s *Sessions) scan(ctx context.Context, cursor uint64) (rueidis.ScanEntry, error) {
 	var result rueidis.RedisResult
-	err := s.exchange(ctx, false, func(ctx context.Context) {
+	err := s.exchange(ctx, query, func(ctx context.Context) {
 		result = s.client.Do(ctx, s.client.B().Zscan().Key(s.prefix+everyRow).Cursor(cursor).Count(walkStep).Build())
 	})
 	if err != nil {
