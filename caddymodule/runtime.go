@@ -83,6 +83,20 @@ func (s *sharedRuntime) Destruct() error {
 // not hang those who wait, which may be twice as long, for a second.
 const lockWait = 250 * time.Millisecond
 
+// fileLookup is how long a guarded request waits for its look-up where that is in
+// a file of this machine, which takes microseconds or meets a disk that does not
+// answer, and in Redis once at most. Of a server of SQL it may take several calls,
+// each of which is bounded there. Tests on a busy machine wait longer.
+var fileLookup = 250 * time.Millisecond
+
+// lookupTimeout is how long a look-up may take, 0 for the default.
+func (s storage) lookupTimeout() time.Duration {
+	if s.engine == engineSQLite {
+		return fileLookup
+	}
+	return 0
+}
+
 // open opens the store and everything on it.
 func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	ring, err := a.ring(ctx)
@@ -100,7 +114,7 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	}
 	rt := gateway.NewRuntime(gateway.RuntimeConfig{
 		Store: rows, Ring: ring, Now: now, MaxStaleness: time.Duration(a.MaxStaleness),
-		Grace: time.Duration(a.Grace), KeyLifetime: time.Duration(a.SigningKeyLifetime),
+		Grace: time.Duration(a.Grace), LookupTimeout: a.state.at.lookupTimeout(), KeyLifetime: time.Duration(a.SigningKeyLifetime),
 		Failed: logFailed, Heard: logHeard,
 	})
 	// One clear error here in place of logins that are answered 500.

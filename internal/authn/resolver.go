@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,12 +22,15 @@ import (
 const (
 	DefaultCacheSize    = 100_000
 	DefaultMaxStaleness = 5 * time.Second
-	// lookupTimeout bounds a lookup, which outlives the request that began it;
-	// outageTimeout while the store is known to be out of reach, so that those
-	// who ask meanwhile are answered at once.
-	lookupTimeout = time.Second
-	outageTimeout = 250 * time.Millisecond
+	// DefaultLookupTimeout bounds a lookup of several calls, each of which the
+	// store bounds too and more tightly: a store that is far away and answers is
+	// not one that is out of reach.
+	DefaultLookupTimeout = time.Second
 )
+
+// outageTimeout bounds a lookup while the store is known to be out of reach, so
+// that those who ask meanwhile are answered at once.
+const outageTimeout = 250 * time.Millisecond
 
 // Config is what a [Resolver] stands on.
 type Config struct {
@@ -42,6 +46,9 @@ type Config struct {
 	MaxStaleness time.Duration
 	// Grace is as [Resolver.SetGrace] takes it.
 	Grace time.Duration
+	// LookupTimeout is how long a request waits for its lookup, whatever the
+	// store does, before it is [auth.Unavailable]; 0 is the default.
+	LookupTimeout time.Duration
 }
 
 // Resolver turns credentials into verdicts. Between New and Start it works
@@ -56,6 +63,7 @@ type Resolver struct {
 	flights singleflight.Group
 	// grace is a time.Duration.
 	grace        atomic.Int64
+	timeout      time.Duration
 	staleness    staleness
 	hits, misses atomic.Uint64
 	cancel       func()
@@ -68,6 +76,7 @@ func New(c Config) *Resolver {
 	r := &Resolver{
 		rows: c.Store, signers: c.Signers, issuers: c.Issuers, now: c.Now,
 		stamps: s, cache: newCache(s, cmp.Or(c.CacheSize, DefaultCacheSize)),
+		timeout: cmp.Or(c.LookupTimeout, DefaultLookupTimeout),
 	}
 	for _, changes := range c.Store.Feeds() {
 		r.staleness.feeds = append(r.staleness.feeds, &feed{changes: changes})
@@ -136,36 +145,61 @@ type question struct {
 
 // fill looks up once for all who ask at the same time. The flight is named
 // after the generation too: who asks after a change must not be answered by a
-// lookup from before it.
+// lookup from before it. Nobody waits longer than the timeout, not even for a
+// disk that does not answer, which no context ends.
 func (r *Resolver) fill(ctx context.Context, q question, k cacheKey) (*Verdict, error) {
-	gen := r.stamps.gen.Load()
+	within, spent := store.Spend(ctx)
+	defer spent()
+	gen, patience := r.stamps.gen.Load(), r.patience()
 	flight := string(binary.BigEndian.AppendUint64(k[:], gen))
-	ch := r.flights.DoChan(flight, func() (result any, err error) {
-		// A panic in a flight's goroutine would end the process.
-		defer func() {
-			if p := recover(); p != nil {
-				result, err = nil, auth.Panicked(p)
-			}
-		}()
-		// The lookup serves others too: it does not end with this caller.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.patience())
-		defer cancel()
-		v, tags, err := r.lookup(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		r.cache.put(k, v, tags, gen)
-		return v, nil
-	})
+	ch := r.flights.DoChan(flight, func() (any, error) { return r.fly(ctx, q, k, gen, patience) })
+	late := time.NewTimer(patience)
+	defer late.Stop()
 	select {
 	case res := <-ch:
-		if res.Err != nil {
-			return nil, res.Err
+		return landed(res)
+	case <-late.C:
+		select {
+		case res := <-ch: // what kept the machine busy kept the timer too
+			return landed(res)
+		default:
+			return nil, auth.Fail(auth.Unavailable, auth.ReasonStore, errLate)
 		}
-		return res.Val.(*Verdict), nil
-	case <-ctx.Done():
-		return nil, auth.Fail(auth.Unavailable, auth.ReasonTimeout, ctx.Err())
+	case <-within.Done():
+		if ctx.Err() != nil {
+			return nil, auth.Fail(auth.Unavailable, auth.ReasonTimeout, ctx.Err())
+		}
+		return nil, auth.Fail(auth.Unavailable, auth.ReasonStore, errLate)
 	}
+}
+
+var errLate = errors.New("the lookup took too long")
+
+// fly looks up, within the time that all who ask have.
+func (r *Resolver) fly(ctx context.Context, q question, k cacheKey, gen uint64, patience time.Duration) (result any, err error) {
+	// A panic in a flight's goroutine would end the process.
+	defer func() {
+		if p := recover(); p != nil {
+			result, err = nil, auth.Panicked(p)
+		}
+	}()
+	// The lookup serves others too: it neither ends with this caller nor goes
+	// at its expense.
+	ctx, cancel := context.WithTimeout(store.WithoutBudget(context.WithoutCancel(ctx)), patience)
+	defer cancel()
+	v, tags, err := r.lookup(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	r.cache.put(k, v, tags, gen)
+	return v, nil
+}
+
+func landed(res singleflight.Result) (*Verdict, error) {
+	if res.Err != nil {
+		return nil, res.Err
+	}
+	return res.Val.(*Verdict), nil
 }
 
 // Stats are counters since the start; Entries is how many verdicts are held.

@@ -147,9 +147,9 @@ func (s *staleness) bound() time.Duration {
 // patience is how long a lookup may take.
 func (r *Resolver) patience() time.Duration {
 	if r.staleness.down.Load() {
-		return outageTimeout
+		return min(outageTimeout, r.timeout)
 	}
-	return lookupTimeout
+	return r.timeout
 }
 
 // FeedState is how a feed of changes stands.

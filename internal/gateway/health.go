@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
 // Condition says in one word how a gateway is.
@@ -40,7 +41,7 @@ const probeTimeout = 300 * time.Millisecond
 
 // Health asks the store, for at most probeTimeout, and says how the gateway is.
 func (rt *Runtime) Health(ctx context.Context) Health {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(store.WithBudget(ctx, probeTimeout), probeTimeout)
 	defer cancel()
 	began := time.Now()
 	h := Health{Hashing: rt.Hasher.Waiting(), Feeds: rt.Resolver.Feeds(), Err: rt.probe(ctx)}

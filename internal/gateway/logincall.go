@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/dialect"
 	"github.com/gatehouse-auth/gatehouse/internal/session"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
 // loginCall is one call of a dialect's own on its way, so that a refusal of it
@@ -24,6 +25,7 @@ type loginCallKey struct{}
 // context returns the context that the dialect and the service get.
 func (c *loginCall) context() context.Context {
 	ctx := session.WithAddress(c.r.Context(), c.site.address(c.r))
+	ctx = store.WithBudget(ctx, c.site.storeTime)
 	ctx = context.WithValue(ctx, loginCallKey{}, c)
 	return dialect.WithRefused(ctx, c.refused)
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"sync"
@@ -25,6 +26,11 @@ type RuntimeConfig struct {
 	MaxStaleness time.Duration
 	// Grace is how much longer they count while the store is out of reach.
 	Grace time.Duration
+	// LookupTimeout is as package authn has it; 0 is its default.
+	LookupTimeout time.Duration
+	// StoreTime is how long a login, a revocation or another call of a dialect
+	// waits for the store in all, however often it asks; 0 is the default.
+	StoreTime time.Duration
 	// KeyLifetime is as [Runtime.SetKeyLifetime] takes it.
 	KeyLifetime time.Duration
 	Hashing     password.Options
@@ -40,6 +46,10 @@ type RuntimeConfig struct {
 	Heard func(feed int, err error)
 }
 
+// DefaultStoreTime is what one write may take, and leaves enough of a second for
+// the rest of a login.
+const DefaultStoreTime = 750 * time.Millisecond
+
 // Runtime is what survives a change of the configuration.
 type Runtime struct {
 	Store    store.Store
@@ -53,6 +63,8 @@ type Runtime struct {
 	Now      func() time.Time
 	cancel   func()
 	done     sync.WaitGroup
+	// storeTime is as in [RuntimeConfig].
+	storeTime time.Duration
 	// keyLifetime is a time.Duration; tended is when the signing keys were
 	// looked after, which only the sweep knows.
 	keyLifetime atomic.Int64
@@ -77,7 +89,9 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 		Now:      c.Now,
 		Resolver: authn.New(authn.Config{
 			Store: c.Store, Signers: signers, Issuers: issuers, Now: c.Now, MaxStaleness: c.MaxStaleness, Grace: c.Grace,
+			LookupTimeout: c.LookupTimeout,
 		}),
+		storeTime: cmp.Or(c.StoreTime, DefaultStoreTime),
 	}
 	if rt.failed = c.Failed; rt.failed == nil {
 		rt.failed = func(string, error) {}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/authn"
@@ -41,6 +42,8 @@ type Site struct {
 	resolver *authn.Resolver
 	rates    *throttle.Rate
 	underway *underway
+	// storeTime is as in [RuntimeConfig].
+	storeTime time.Duration
 	// trace is nil for a guard that serves.
 	trace *Explainer
 }
@@ -129,7 +132,7 @@ func (s *Site) Bind(rt *Runtime) {
 		Store: rt.Store, Resolver: rt.Resolver, Hasher: rt.Hasher, Attempts: rt.Attempts,
 		Signers: rt.Signers, Ring: rt.Ring, Now: rt.Now, Audit: s.audit,
 	}
-	s.resolver, s.rates, s.underway = rt.Resolver, rt.Rates, &rt.underway
+	s.resolver, s.rates, s.underway, s.storeTime = rt.Resolver, rt.Rates, &rt.underway, rt.storeTime
 	s.ready.Store(true)
 }
 

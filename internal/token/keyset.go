@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
+	"github.com/gatehouse-auth/gatehouse/internal/store"
 )
 
 const (
@@ -24,6 +25,8 @@ const (
 	// failCoolDown is how long a failed read is remembered, so that callers
 	// do not queue up behind a store that is out of reach.
 	failCoolDown = time.Second
+	// loadTime bounds how long the one who reads waits, whatever the store does.
+	loadTime = 250 * time.Millisecond
 )
 
 // keySet is the signing keys as they were read. It never changes.
@@ -59,6 +62,9 @@ func (s *Signers) reload(ctx context.Context) (*keySet, error) {
 
 func (s *Signers) load(ctx context.Context) (*keySet, error) {
 	read := s.now()
+	if _, bounded := store.Budget(ctx); !bounded {
+		ctx = store.WithBudget(ctx, loadTime)
+	}
 	rows, err := s.keys.SigningKeys(ctx)
 	if err != nil {
 		return nil, err
