@@ -19,6 +19,8 @@ type wire struct {
 	ends     map[net.Conn]struct{}
 	lanes    [2]lane
 	closed   chan struct{}
+	// deaf has new connections lead nowhere.
+	deaf bool
 }
 
 // lane is one direction of a wire.
@@ -123,6 +125,23 @@ func (w *wire) swallowOne(way int) {
 	w.lanes[way].free = make(chan struct{})
 }
 
+// swallowNew ends all connections, and swallows what comes over new ones.
+func (w *wire) swallowNew() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deaf = true
+	for c := range w.ends {
+		_ = c.Close()
+	}
+}
+
+// deafen swallows what comes over new connections; the others go on.
+func (w *wire) deafen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deaf = true
+}
+
 // delay has everything take that long, each way.
 func (w *wire) delay(d time.Duration) {
 	w.mu.Lock()
@@ -141,6 +160,7 @@ func (w *wire) corrupt(spoils func() bool) {
 func (w *wire) mend() {
 	w.t.Helper()
 	w.mu.Lock()
+	w.deaf = false
 	for i := range w.lanes {
 		l := &w.lanes[i]
 		l.slow, l.spoils = 0, nil
@@ -160,6 +180,13 @@ func (w *wire) mend() {
 // carry leads one connection to the target.
 func (w *wire) carry(c net.Conn) {
 	defer func() { _ = c.Close() }()
+	w.mu.Lock()
+	deaf := w.deaf
+	w.mu.Unlock()
+	if deaf {
+		_, _ = io.Copy(io.Discard, c) // until the other end gives up
+		return
+	}
 	far, err := net.Dial("tcp", w.target)
 	if err != nil {
 		return
