@@ -47,7 +47,13 @@ func (a *App) parseOption(d *caddyfile.Dispenser) error {
 	case "sessions":
 		return a.parseSessions(d)
 	case "max_staleness":
-		return durationLine(d, &a.MaxStaleness)
+		if err := durationLine(d, &a.MaxStaleness); err != nil {
+			return err
+		}
+		if err := checkMaxStaleness(a.MaxStaleness); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
 	case "grace":
 		return a.parseGrace(d)
 	case "key_ring":

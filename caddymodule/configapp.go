@@ -12,7 +12,7 @@ var errEmptyIdentity = errors.New("identity says nothing: it takes header, asser
 
 // check holds the shared configuration against its rules.
 func (a *App) check() error {
-	if err := checkNotNegative("max_staleness", a.MaxStaleness); err != nil {
+	if err := checkMaxStaleness(a.MaxStaleness); err != nil {
 		return err
 	}
 	if err := checkNotNegative("grace", a.Grace); err != nil {
@@ -25,6 +25,17 @@ func (a *App) check() error {
 		return err
 	}
 	return a.Sessions.check()
+}
+
+// minMaxStaleness is the least for which a feed can be heard often enough.
+const minMaxStaleness = 100 * time.Millisecond
+
+// checkMaxStaleness takes 0, which is the default.
+func checkMaxStaleness(d caddy.Duration) error {
+	if d != 0 && time.Duration(d) < minMaxStaleness {
+		return fmt.Errorf("max_staleness %s must be %s or more: the store is asked for changes three times within it", time.Duration(d), minMaxStaleness)
+	}
+	return nil
 }
 
 // minKeyLifetime keeps keys from piling up: each stays until what it signed has

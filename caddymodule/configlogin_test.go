@@ -76,6 +76,8 @@ func TestAppCheck(t *testing.T) {
 		{"a store without an engine is the default", &App{Store: &Store{Path: "/a"}}, true},
 		{"another store is refused", &App{Store: &Store{Engine: "etcd"}}, false},
 		{"a time below zero is refused", &App{MaxStaleness: caddy.Duration(-1)}, false},
+		{"a feed cannot be heard every millisecond", &App{MaxStaleness: caddy.Duration(time.Millisecond)}, false},
+		{"it can be every tenth of a second", &App{MaxStaleness: caddy.Duration(100 * time.Millisecond)}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.app.check(); (err == nil) != c.fine {

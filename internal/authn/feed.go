@@ -157,7 +157,22 @@ func (r *Resolver) step(ctx context.Context, f *feed) error {
 		return nil
 	}
 	r.staleness.hear(f, began, steady)
-	return f.changes.Wait(ctx, f.after)
+	return r.rest(ctx, f)
+}
+
+// pulses is how often within the trust in the cache a feed is heard at least.
+const pulses = 3
+
+// rest waits for more, until the store's heartbeat or, where the trust in the
+// cache would lapse before that, sooner: such a feed is not broken.
+func (r *Resolver) rest(ctx context.Context, f *feed) error {
+	pulse, cancel := context.WithTimeout(ctx, r.staleness.bound()/pulses)
+	defer cancel()
+	err := f.changes.Wait(pulse, f.after)
+	if err != nil && pulse.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
 // catchUp applies changes, which were read after latest was the newest

@@ -167,3 +167,46 @@ func TestAClockThatIsSetBackMakesNoTrustLonger(t *testing.T) {
 		w.refuse(w.bearer(), auth.Unavailable, auth.ReasonStore)
 	})
 }
+
+// slowFeed has the heartbeat of a store, and answers after a moment as a server
+// does.
+type slowFeed struct{ store.Changes }
+
+func (f slowFeed) Latest(ctx context.Context) (int64, error) {
+	<-time.After(5 * time.Millisecond)
+	return f.Changes.Latest(ctx)
+}
+
+func (slowFeed) Wait(ctx context.Context, _ int64) error {
+	select {
+	case <-time.After(time.Second): // at most, says the contract
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestTheTrustInTheCacheDoesNotLapseBetweenHeartbeats(t *testing.T) {
+	for _, bound := range []time.Duration{100 * time.Millisecond, time.Second, authn.DefaultMaxStaleness} {
+		t.Run(bound.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, func(cfg *authn.Config) {
+					cfg.MaxStaleness, cfg.Store.Changes = bound, slowFeed{cfg.Store.Changes}
+				})
+				pass(time.Second)
+				w.settle()
+				before := w.r.Stats().Misses
+				for range 1000 {
+					pass(7 * time.Millisecond)
+					w.pass(w.bearer())
+				}
+				if after := w.r.Stats().Misses; after != before {
+					t.Errorf("%d of 1000 requests had to be looked up", after-before)
+				}
+				if f := w.r.Feeds()[0]; f.Broken || f.Silent > bound {
+					t.Errorf("the feed is %+v", f)
+				}
+			})
+		})
+	}
+}
