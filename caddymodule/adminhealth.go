@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -68,25 +69,41 @@ func serveHealth(w http.ResponseWriter, r *http.Request) error {
 	}
 	doc := healthDocument{Status: string(gateway.Down), Feeds: []feedHealth{}}
 	doc.Store.Error = "the store is not open"
-	if rt := runningRuntime(); rt != nil {
-		doc = documentOf(rt.Health(r.Context()))
+	if app, rt := running(); rt != nil {
+		doc = documentOf(rt.Health(r.Context(), app.takesKeys()))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	if doc.Status == string(gateway.Down) {
+	if !fit(gateway.Condition(doc.Status), r.URL.Query().Has(strictHealth)) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	return json.NewEncoder(w).Encode(doc)
 }
 
-// runningRuntime returns what the running configuration stands on, nil where
-// it has no gateway or is not open.
-func runningRuntime() *gateway.Runtime {
+// strictHealth in the query is for those who have other gateways to choose from
+// and go on with all where none is well.
+const strictHealth = "strict"
+
+// fit reports whether requests should come here.
+func fit(c gateway.Condition, strict bool) bool {
+	return c == gateway.Healthy || c == gateway.Degraded && !strict
+}
+
+// running returns the running configuration and what it stands on, nil where it
+// has no gateway or is not open.
+func running() (*App, *gateway.Runtime) {
 	app, err := appOf(caddy.ActiveContext())
 	if err != nil || app.state.shared == nil {
-		return nil
+		return nil, nil
 	}
-	return app.state.shared.runtime()
+	return app, app.state.shared.runtime()
+}
+
+// takesKeys reports whether any guard takes keys.
+func (a *App) takesKeys() bool {
+	a.state.mu.Lock()
+	defer a.state.mu.Unlock()
+	return slices.ContainsFunc(a.state.sites, (*gateway.Site).TakesKeys)
 }
 
 func documentOf(h gateway.Health) healthDocument {
@@ -98,6 +115,9 @@ func documentOf(h gateway.Health) healthDocument {
 	}
 	if h.Err != nil {
 		doc.Store.Error = admin.Text(h.Err)
+	}
+	if h.Apart {
+		doc.Store.Error = "sessions: " + doc.Store.Error
 	}
 	for i, f := range h.Feeds {
 		one := feedHealth{Of: feedNames[i], Following: f.Heard && !f.Broken}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gateway"
 )
 
 // TestWholeHealth asks Caddy's admin API as a load balancer does, before and
@@ -57,6 +59,12 @@ func TestWholeHealth(t *testing.T) {
 			t.Error(got)
 		}
 	})
+	w.run("who is strict is told the same of a gateway that is well", func(t *testing.T) {
+		got, err := w.try(t.Context(), http.MethodGet, "http://"+address+healthPath+"?strict", "")
+		if err != nil || got.status != http.StatusOK || read(got).Status != "ok" {
+			t.Errorf("%v: %v", err, got)
+		}
+	})
 	w.run("one that must refuse everybody for want of its store is down", func(t *testing.T) {
 		if err := w.runtime().Store.Close(); err != nil {
 			t.Fatal(err)
@@ -77,6 +85,19 @@ func TestWholeHealth(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+func TestWhoMaySendRequestsHere(t *testing.T) {
+	for _, c := range []struct {
+		condition     gateway.Condition
+		fit, strictly bool
+	}{
+		{gateway.Healthy, true, true}, {gateway.Degraded, true, false}, {gateway.Down, false, false}, {"", false, false},
+	} {
+		if fit(c.condition, false) != c.fit || fit(c.condition, true) != c.strictly {
+			t.Errorf("%q is fit: %v, strictly: %v", c.condition, fit(c.condition, false), fit(c.condition, true))
+		}
+	}
 }
 
 func TestWholeHealthWithoutAGateway(t *testing.T) {

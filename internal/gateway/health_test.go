@@ -44,14 +44,16 @@ func TestHealthSaysWhetherRequestsShouldComeHere(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		gone, silent bool
+		keys         bool
 		after        time.Duration
 		want         gateway.Condition
 	}{
-		{"all is well", false, false, time.Minute, gateway.Healthy},
-		{"a feed that cannot be followed costs the cache only", false, true, time.Hour, gateway.Degraded},
-		{"what is known counts while the cache is trusted", true, true, 2 * time.Second, gateway.Degraded},
-		{"and while the grace lasts", true, true, authn.DefaultMaxStaleness + grace - 2*time.Second, gateway.Degraded},
-		{"then nobody is let in", true, true, authn.DefaultMaxStaleness + grace + time.Second, gateway.Down},
+		{"all is well", false, false, false, time.Minute, gateway.Healthy},
+		{"a feed that cannot be followed costs the cache only", false, true, false, time.Hour, gateway.Degraded},
+		{"what is known counts while the cache is trusted", true, true, false, 2 * time.Second, gateway.Degraded},
+		{"and while the grace lasts", true, true, false, authn.DefaultMaxStaleness + grace - 2*time.Second, gateway.Degraded},
+		{"then nobody is let in", true, true, false, authn.DefaultMaxStaleness + grace + time.Second, gateway.Down},
+		{"but those with a key, which is no session", true, true, true, time.Hour, gateway.Degraded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -64,8 +66,8 @@ func TestHealthSaysWhetherRequestsShouldComeHere(t *testing.T) {
 				feed.gone.Store(c.gone)
 				feed.silent.Store(c.silent)
 				<-time.After(c.after)
-				h := rt.Health(t.Context())
-				if h.Condition != c.want || (h.Err != nil) != c.gone || len(h.Feeds) != 2 {
+				h := rt.Health(t.Context(), c.keys)
+				if h.Condition != c.want || (h.Err != nil) != c.gone || h.Apart != c.gone || len(h.Feeds) != 2 {
 					t.Errorf("got %+v, want %s", h, c.want)
 				}
 				if h.Feeds[0].Broken || h.Feeds[0].Silent > 2*time.Second || h.Feeds[1].Broken != c.silent {
