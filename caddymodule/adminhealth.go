@@ -59,9 +59,6 @@ type queueHealth struct {
 	PasswordChecks int `json:"password_checks"`
 }
 
-// feedNames are the feeds in the order of [gateway.Health].
-var feedNames = []string{"store", "sessions"}
-
 func serveHealth(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -120,7 +117,7 @@ func documentOf(h gateway.Health) healthDocument {
 		doc.Store.Error = "sessions: " + doc.Store.Error
 	}
 	for i, f := range h.Feeds {
-		one := feedHealth{Of: feedNames[i], Following: f.Heard && !f.Broken}
+		one := feedHealth{Of: string(gateway.Parts[i]), Following: f.Heard && !f.Broken}
 		if f.Heard {
 			lag := milliseconds(f.Silent)
 			one.LagMS = &lag

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-auth/gatehouse/internal/gateway"
 )
 
 // feedCollector tells how long each feed of changes has been silent: what a
@@ -29,6 +31,6 @@ func (c feedCollector) Collect(to chan<- prometheus.Metric) {
 		if f.Heard {
 			lag = f.Silent.Seconds()
 		}
-		to <- prometheus.MustNewConstMetric(feedLag, prometheus.GaugeValue, lag, feedNames[i])
+		to <- prometheus.MustNewConstMetric(feedLag, prometheus.GaugeValue, lag, string(gateway.Parts[i]))
 	}
 }

@@ -115,7 +115,7 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	rt := gateway.NewRuntime(gateway.RuntimeConfig{
 		Store: rows, Ring: ring, Now: now, MaxStaleness: time.Duration(a.MaxStaleness),
 		Grace: time.Duration(a.Grace), LookupTimeout: a.state.at.lookupTimeout(), KeyLifetime: time.Duration(a.SigningKeyLifetime),
-		Failed: logFailed, Heard: logHeard,
+		Failed: logFailed, Turned: logTurned,
 	})
 	// One clear error here in place of logins that are answered 500.
 	if err := persist(ctx, rt.Signers.Load); err != nil {
@@ -157,14 +157,15 @@ func logFailed(work string, err error) {
 	currentLog().Error("work in the background failed and will be tried again", zap.String("work", work), zap.Error(err))
 }
 
-// logHeard logs that the store, or that of sessions, is lost or heard again.
-func logHeard(feed int, err error) {
-	of := zap.String("of", feedNames[feed])
-	if err == nil {
-		currentLog().Info("the store is heard again", of)
+// logTurned logs that a store was lost or is back, whatever the requests are that
+// notice it: each of those has a line in the audit log.
+func logTurned(of gateway.Part, lost error) {
+	log := currentLog().With(zap.String("of", string(of)))
+	if lost == nil {
+		log.Info("the store is back")
 		return
 	}
-	currentLog().Error("the store is lost and will be looked for", of, zap.String("error", admin.Text(err)),
+	log.Error("the store is out of reach", zap.String("cause", admin.Text(lost)),
 		zap.String("effect", "callers that are known pass for max_staleness and grace; then, and for all others at once, the answer is 503"))
 }
 

@@ -20,8 +20,11 @@ const (
 
 // feed is one feed of changes, and how far it was followed.
 type feed struct {
+	number  int
 	changes store.Changes
 	after   int64
+	// misses are the attempts that came to nothing since the last that did not.
+	misses int
 	// What follows belongs to the staleness and its lock. until is when this
 	// feed ceases to vouch, in Unix nanoseconds, and heard when it last showed
 	// all that there was, by a clock that nobody sets; broken says that the last
@@ -122,15 +125,40 @@ func (r *Resolver) follow(ctx context.Context, f *feed) {
 			f.after = seq
 			break
 		}
-		r.staleness.miss(f)
-		pause(ctx, retryInterval)
+		r.miss(ctx, f, err)
 	}
 	for ctx.Err() == nil {
 		if err := r.step(ctx, f); err != nil {
-			r.staleness.miss(f)
-			pause(ctx, retryInterval)
+			r.miss(ctx, f, err)
 		}
 	}
+}
+
+// lostAfter is how many attempts have to come to nothing until that is told: one
+// may be late on a machine that is busy for a moment.
+const lostAfter = 2
+
+// miss notes an attempt that came to nothing, and leaves the feed alone for a
+// while.
+func (r *Resolver) miss(ctx context.Context, f *feed, err error) {
+	if ctx.Err() != nil {
+		return // it is the end
+	}
+	r.staleness.miss(f)
+	if f.misses++; f.misses == lostAfter {
+		r.turned(f.number, err)
+	}
+	pause(ctx, retryInterval)
+}
+
+// hear notes that the feed showed all that there was at an instant, by two
+// clocks.
+func (r *Resolver) hear(f *feed, at, steady time.Time) {
+	r.staleness.hear(f, at, steady)
+	if f.misses >= lostAfter {
+		r.turned(f.number, nil)
+	}
+	f.misses = 0
 }
 
 // missed voids all verdicts and has the signing keys read again: something has
@@ -156,7 +184,7 @@ func (r *Resolver) step(ctx context.Context, f *feed) error {
 	if len(changes) == feedPage {
 		return nil
 	}
-	r.staleness.hear(f, began, steady)
+	r.hear(f, began, steady)
 	return r.rest(ctx, f)
 }
 

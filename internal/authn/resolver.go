@@ -46,6 +46,10 @@ type Config struct {
 	MaxStaleness time.Duration
 	// Grace is as [Resolver.SetGrace] takes it.
 	Grace time.Duration
+	// Turned is told that a feed was lost, with the cause, and that it is heard
+	// again, with nil: once each. The feed is counted as [store.Store.Feeds] does.
+	// It is called from the goroutine that follows the feed; nil is nobody.
+	Turned func(feed int, lost error)
 	// LookupTimeout is how long a request waits for its lookup, whatever the
 	// store does, before it is [auth.Unavailable]; 0 is the default.
 	LookupTimeout time.Duration
@@ -64,6 +68,7 @@ type Resolver struct {
 	// grace is a time.Duration.
 	grace        atomic.Int64
 	timeout      time.Duration
+	turned       func(feed int, lost error)
 	staleness    staleness
 	hits, misses atomic.Uint64
 	cancel       func()
@@ -76,10 +81,13 @@ func New(c Config) *Resolver {
 	r := &Resolver{
 		rows: c.Store, signers: c.Signers, issuers: c.Issuers, now: c.Now,
 		stamps: s, cache: newCache(s, cmp.Or(c.CacheSize, DefaultCacheSize)),
-		timeout: cmp.Or(c.LookupTimeout, DefaultLookupTimeout),
+		timeout: cmp.Or(c.LookupTimeout, DefaultLookupTimeout), turned: c.Turned,
 	}
-	for _, changes := range c.Store.Feeds() {
-		r.staleness.feeds = append(r.staleness.feeds, &feed{changes: changes})
+	if r.turned == nil {
+		r.turned = func(int, error) {}
+	}
+	for i, changes := range c.Store.Feeds() {
+		r.staleness.feeds = append(r.staleness.feeds, &feed{number: i, changes: changes})
 	}
 	r.SetMaxStaleness(c.MaxStaleness)
 	r.SetGrace(c.Grace)

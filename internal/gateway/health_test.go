@@ -3,8 +3,6 @@ package gateway_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -76,37 +74,4 @@ func TestHealthSaysWhetherRequestsShouldComeHere(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestAFeedThatIsLostIsToldOnceAndAgainWhenItIsHeard(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		rows := memstore.New(time.Now)
-		feed := &cutFeed{Changes: rows.Changes}
-		rows.SessionChanges = feed
-		var told []string
-		rt := gateway.NewRuntime(gateway.RuntimeConfig{Store: rows, Now: time.Now, Heard: func(feed int, err error) {
-			told = append(told, fmt.Sprint(feed, " ", err))
-		}})
-		defer func() { must(t, rt.Close()) }()
-		is := func(gone, silent bool, lasts time.Duration) {
-			feed.gone.Store(gone)
-			feed.silent.Store(silent)
-			<-time.After(lasts)
-		}
-		// Whoever watches looks at whole seconds. The feed is heard 0.4 s after
-		// one, asked again a second later in vain, and lost for 1.6 s at the next.
-		is(false, false, time.Hour+400*time.Millisecond)
-		must(t, rows.Changes.Record(t.Context(), store.Change{Kind: store.AllChanged}))
-		is(false, false, 200*time.Millisecond)
-		is(true, false, 1500*time.Millisecond) // no news
-		is(false, false, time.Minute)
-		is(true, true, time.Minute)
-		is(false, false, time.Minute)
-		is(false, true, time.Minute)
-		is(false, false, time.Minute)
-		want := []string{"1 " + errCut.Error(), "1 <nil>", "1 it answers, but what others change is not heard", "1 <nil>"}
-		if !slices.Equal(told, want) {
-			t.Errorf("told %q, want %q", told, want)
-		}
-	})
 }

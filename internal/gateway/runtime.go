@@ -41,10 +41,23 @@ type RuntimeConfig struct {
 	// failed, for operators; it is tried again later. nil tells nobody. The
 	// error holds no secret.
 	Failed func(work string, err error)
-	// Heard is told of a feed of changes, by its place in [store.Store.Feeds],
-	// why it is lost, and with nil that it is heard again. nil tells nobody.
-	Heard func(feed int, err error)
+	// Turned is told once that the store, or with [Sessions] what keeps them
+	// apart, is out of reach, and why, and once, with nil, that it is back. nil
+	// tells nobody. The error holds no secret.
+	Turned func(of Part, lost error)
 }
+
+// Part is a part of a store that can be out of reach by itself.
+type Part string
+
+// The parts, named as health names their feeds.
+const (
+	Rows     Part = "store"
+	Sessions Part = "sessions"
+)
+
+// Parts are in the order of [store.Store.Feeds].
+var Parts = [...]Part{Rows, Sessions}
 
 // DefaultStoreTime is what one write may take, and leaves enough of a second for
 // the rest of a login.
@@ -89,7 +102,7 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 		Now:      c.Now,
 		Resolver: authn.New(authn.Config{
 			Store: c.Store, Signers: signers, Issuers: issuers, Now: c.Now, MaxStaleness: c.MaxStaleness, Grace: c.Grace,
-			LookupTimeout: c.LookupTimeout,
+			LookupTimeout: c.LookupTimeout, Turned: c.turned(),
 		}),
 		storeTime: cmp.Or(c.StoreTime, DefaultStoreTime),
 	}
@@ -101,10 +114,14 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 	rt.cancel = cancel
 	rt.Resolver.Start()
 	rt.done.Go(func() { rt.sweep(ctx) })
-	if c.Heard != nil {
-		rt.done.Go(func() { rt.watch(ctx, c.Heard) })
-	}
 	return rt
+}
+
+func (c RuntimeConfig) turned() func(int, error) {
+	if c.Turned == nil {
+		return nil
+	}
+	return func(feed int, lost error) { c.Turned(Parts[feed], lost) }
 }
 
 // DefaultKeyLifetime is how long a signing key signs where nothing else is said.
