@@ -61,7 +61,7 @@ func processes(ctx context.Context, conn *sql.Conn) (told, served uint32, err er
 		c := driver.(*stdlib.Conn).Conn()
 		told = c.PgConn().PID()
 		// Not prepared, since that may be what goes wrong.
-		return c.QueryRow(ctx, `SELECT pg_backend_pid()`, pgx.QueryExecModeSimpleProtocol).Scan(&served)
+		return c.QueryRow(ctx, `SELECT pg_backend_pid()`, pgx.QueryExecModeExec).Scan(&served)
 	})
 	return told, served, err
 }
