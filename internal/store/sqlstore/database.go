@@ -27,6 +27,7 @@ type Options struct {
 	// Wait is how long a look-up waits for a store that does not answer, a
 	// turn and a connection included, before it is [auth.Unavailable]; a
 	// write to PostgreSQL may wait three times as long. 0 is [DefaultWait].
+	// A longer one lets connections and probes take longer too.
 	Wait time.Duration
 	// MaxConns is how many connections to PostgreSQL are open at most, beside
 	// the one that listens for changes; 0 is what the DSN says by
@@ -43,6 +44,9 @@ const DefaultWait = 250 * time.Millisecond
 
 // defaultLockWait is also how long opening waits, whatever the options.
 const defaultLockWait = 5 * time.Second
+
+// spare is how much longer a call may take than by default.
+func (o Options) spare() time.Duration { return max(0, o.Wait-DefaultWait) }
 
 func (o Options) withDefaults() Options {
 	if o.Now == nil {

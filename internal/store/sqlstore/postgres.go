@@ -125,7 +125,7 @@ func postgresConfig(dsn string, o Options, version int, order *hosts) (*pgxpool.
 	parameters := maps.Clone(postgresParameters)
 	maps.Copy(parameters, given)
 	config.ConnConfig.RuntimeParams = parameters
-	config.ConnConfig.ConnectTimeout = connectWait
+	config.ConnConfig.ConnectTimeout = connectWait + o.spare()
 	switch {
 	case o.MaxConns > 0:
 		config.MaxConns = int32(min(o.MaxConns, 1000))

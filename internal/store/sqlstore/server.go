@@ -67,7 +67,7 @@ func newServer(f *flavour, pool *pgxpool.Pool, order *hosts, version int, o Opti
 		flavour: f, pool: pool, hosts: order, now: o.Now, observe: o.Observe, patience: o.Wait,
 		reading: make(chan struct{}, n-writing-maxInserting), writing: make(chan struct{}, writing), local: new(subscribers),
 	}
-	s.reach = reach.New(reach.Options{Probe: s.probe, Wait: probeWait, Pause: probePause, Back: pool.Reset})
+	s.reach = reach.New(reach.Options{Probe: s.probe, Wait: probeWait + o.spare(), Pause: probePause, Back: pool.Reset})
 	s.inserter = &inserter{server: s}
 	s.listener = newListener(s, version)
 	s.stamper = newStamper(s, touched)
