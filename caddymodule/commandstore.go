@@ -33,11 +33,9 @@ an older one refuses a newer schema. A store that is not there is made.`,
 			if err != nil {
 				return err
 			}
-			before := sqlstore.Report{Place: where.path}
-			if where.absent() == "" {
-				if before, err = where.inspectRows(o); err != nil {
-					return err
-				}
+			before, _, err := sqlstore.SchemaOf(o, where.place())
+			if err != nil {
+				return err
 			}
 			rows, err := where.openRows(o, sqlstore.Options{Now: time.Now, Wait: commandWait})
 			if err != nil {
@@ -46,11 +44,11 @@ an older one refuses a newer schema. A store that is not there is made.`,
 			if err := rows.Close(); err != nil {
 				return err
 			}
-			after, err := where.inspectRows(o)
+			after, name, err := sqlstore.SchemaOf(o, where.place())
 			if err != nil {
 				return err
 			}
-			done := migratedJSON{after.Place, before.Schema, after.Schema}
+			done := migratedJSON{name, before, after}
 			if done.From == done.To {
 				return o.tell(done, "the schema of %s is %d already", visible(done.Place), done.To)
 			}

@@ -24,7 +24,7 @@ func TestTheStoreStaysOpenForRequestsUnderWay(t *testing.T) {
 			if waited := time.Since(began); waited < c.waits || waited > c.waits+drainPause {
 				t.Errorf("for a request of %v it waits %v, want %v", c.takes, waited, c.waits)
 			}
-			time.Sleep(c.takes)
+			<-time.After(c.takes)
 			synctest.Wait()
 			if n := s.underway.n.Load(); n != 0 {
 				t.Errorf("%d requests are counted", n)

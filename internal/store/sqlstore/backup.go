@@ -9,6 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // backupTick is how often a backup tells how far it is.
@@ -47,11 +50,15 @@ func BackupSQLite(ctx context.Context, path, to string, step func(done, about in
 		return 0, fmt.Errorf("the backup cannot be made: %w", err)
 	}
 	defer func() {
-		if err != nil {
+		if err != nil { // a journal that is left would be played into the next file of that name
+			_ = os.Remove(to + "-journal")
 			err = errors.Join(err, os.Remove(to))
 		}
 	}()
 	if err := vacuum(ctx, db.DB, to, func(done int64) { step(done, about) }); err != nil {
+		if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_FULL {
+			return 0, fmt.Errorf("the disk that holds the backup %s is full: nothing of it is left", to)
+		}
 		return 0, fmt.Errorf("the backup of %s cannot be made: %w", path, err)
 	}
 	if err := db.settled(); err != nil {

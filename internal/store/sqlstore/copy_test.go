@@ -360,6 +360,40 @@ func TestACopyToItselfIsRefusedHoweverItIsNamed(t *testing.T) {
 	w.fails(Place{DSN: w.from.DSN + "&application_name=x"}, "are the same store")
 }
 
+// What a copy goes by at its end, and before it writes to an earlier one, notices
+// every difference.
+func TestTheDigestOfAStoreIsOfEveryColumn(t *testing.T) {
+	w := newCopyWorld(t)
+	w.fill()
+	saved := filepath.Join(t.TempDir(), "saved.db")
+	_, err := BackupSQLite(t.Context(), w.from.Path, saved, func(int64, int64) {})
+	w.must(err)
+	digest := func(path string) string {
+		s, err := openSide(t.Context(), Place{Path: path}, false)
+		w.must(err)
+		defer s.close()
+		text, err := s.digest(t.Context())
+		w.must(err)
+		return text
+	}
+	text, err := os.ReadFile(saved)
+	w.must(err)
+	want := digest(saved)
+	for _, table := range tablesInOrder {
+		for _, column := range table.columns {
+			planted := filepath.Join(t.TempDir(), "planted.db")
+			w.must(os.WriteFile(planted, text, 0o600))
+			key := strings.Join(table.key, ", ")
+			meddled(t, planted, fmt.Sprintf(`UPDATE %[1]s SET %[2]s = CASE typeof(%[2]s) WHEN 'integer' THEN %[2]s + 7 WHEN 'blob' THEN x'0077'
+				WHEN 'text' THEN %[2]s || 'x' ELSE (SELECT CASE type WHEN 'BLOB' THEN x'00' ELSE 'x' END FROM pragma_table_info('%[1]s') WHERE name = '%[2]s') END
+				WHERE (%[3]s) = (SELECT %[3]s FROM %[1]s LIMIT 1)`, table.name, column, key))
+			if digest(planted) == want {
+				t.Errorf("a difference in %s.%s is not noticed", table.name, column)
+			}
+		}
+	}
+}
+
 // A migration that adds a column or table is copied too, or this fails.
 func TestTheTablesOfACopyAreThoseOfTheSchema(t *testing.T) {
 	ownTables := []string{"changes", "changes_trimmed", "schema_migrations", "copied_from", "sqlite_sequence"}

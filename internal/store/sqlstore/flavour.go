@@ -21,6 +21,8 @@ type flavour struct {
 	rebind func(query string) string
 	// foreign counts the tables of a schema that is not ours.
 	foreign string
+	// migrated counts the tables that note the version of the schema.
+	migrated string
 	// copied counts the tables that note what the store is a copy of.
 	copied string
 	// sequence is the query for the newest sequence ever given to a change.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,6 +48,27 @@ func (r *Report) notice(format string, args ...any) {
 	r.Notices = append(r.Notices, fmt.Sprintf(format, args...))
 }
 
+// SchemaOf returns the version of the schema at a place, 0 for none, and what the
+// place is called, without a password.
+func SchemaOf(ctx context.Context, p Place) (version int, name string, err error) {
+	if p.DSN == "" {
+		if _, err := os.Stat(p.Path); errors.Is(err, fs.ErrNotExist) {
+			return 0, p.Path, nil
+		}
+	}
+	s, err := p.side(true)
+	if err != nil {
+		return 0, "", err
+	}
+	defer s.close()
+	var tables int
+	if err := s.db.QueryRowContext(ctx, s.flavour.migrated).Scan(&tables); err != nil || tables == 0 {
+		return 0, s.place, s.explain(err)
+	}
+	err = s.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM schema_migrations`).Scan(&version)
+	return version, s.place, s.explain(err)
+}
+
 // InspectSQLite looks at the store in a file, which must be there, and holds all
 // of its pages and references against each other: that reads the whole file.
 func InspectSQLite(ctx context.Context, path string) (Report, error) {
@@ -65,7 +87,7 @@ func InspectSQLite(ctx context.Context, path string) (Report, error) {
 		return r, explain(path, err)
 	}
 	defer func() { _ = conn.Close() }()
-	if err := r.look(ctx, sqliteFlavour(), conn, `SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_migrations'`); err != nil {
+	if err := r.look(ctx, sqliteFlavour(), conn); err != nil {
 		return r, explain(path, err)
 	}
 	for _, check := range []struct{ query, what string }{
@@ -97,7 +119,7 @@ func (r *Report) lookAtMode(path string) error {
 }
 
 // look reads the version of the schema and counts the rows where it is ours.
-func (r *Report) look(ctx context.Context, f *flavour, conn *sql.Conn, there string) error {
+func (r *Report) look(ctx context.Context, f *flavour, conn *sql.Conn) error {
 	steps, err := readMigrations(f.migrations)
 	if err != nil {
 		return err
@@ -111,7 +133,7 @@ func (r *Report) look(ctx context.Context, f *flavour, conn *sql.Conn, there str
 		r.problem("it holds the tables of another program: name another")
 		return nil
 	}
-	if err := conn.QueryRowContext(ctx, there).Scan(&tables); err != nil {
+	if err := conn.QueryRowContext(ctx, f.migrated).Scan(&tables); err != nil {
 		return err
 	}
 	if tables > 0 {
@@ -177,8 +199,7 @@ func InspectPostgres(ctx context.Context, dsn string) (Report, error) {
 		return r, explainPostgres(r.Place, err)
 	}
 	defer func() { _ = conn.Close() }()
-	err = r.look(ctx, postgresFlavour(), conn,
-		`SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_migrations'`)
+	err = r.look(ctx, postgresFlavour(), conn)
 	if err == nil {
 		err = r.lookAtSettings(ctx, conn)
 	}

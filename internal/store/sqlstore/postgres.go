@@ -64,6 +64,7 @@ func postgresFlavour() *flavour {
 		rebind: numbered,
 		foreign: `SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND NOT EXISTS
 			(SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_migrations')`,
+		migrated: `SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_migrations'`,
 		copied:   `SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = 'copied_from'`,
 		sequence: latestChange,
 		sweep: `DELETE FROM sessions WHERE (realm, id) IN

@@ -70,6 +70,7 @@ func sqliteFlavour() *flavour {
 		rebind:     asIs,
 		foreign: `SELECT COUNT(*) FROM sqlite_master
 			WHERE NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations')`,
+		migrated: `SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_migrations'`,
 		copied:   `SELECT COUNT(*) FROM sqlite_master WHERE name = 'copied_from'`,
 		sequence: `SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'changes'`,
 		sweep: `DELETE FROM sessions WHERE row_id IN
