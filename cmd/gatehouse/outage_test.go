@@ -175,7 +175,7 @@ func (p *place) away(o outage) {
 	mended := time.Now()
 	p.judge(o, s, began)
 	p.judgeHealth(o, s, began, began.Sub(beginning))
-	p.judgeLog(o, p.output()[before:])
+	p.judgeLog(p.output()[before:])
 	p.recovers(mended)
 }
 
@@ -243,13 +243,13 @@ func (p *place) inTime(all []reply) {
 	p.Logf("of %d answers 503: %s", len(all), figures(took))
 }
 
-// judgeLog looks for the line that says that the store is gone: one, or a few on
-// a machine that does many other things, and not one for each request.
-func (p *place) judgeLog(o outage, lines string) {
+// judgeLog counts the lines that say that the store is gone: there is one at
+// most, or a few on a machine that does many other things, and not one for each
+// request.
+func (p *place) judgeLog(lines string) {
 	p.Helper()
-	n := strings.Count(lines, "the store is out of reach")
-	if n > 3 || n == 0 && !o.reads {
-		p.Errorf("%d lines say that the store is out of reach", n)
+	if n := strings.Count(lines, "the store is lost and will be looked for"); n > 3 {
+		p.Errorf("%d lines say that the store is lost", n)
 	}
 }
 

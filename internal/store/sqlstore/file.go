@@ -80,7 +80,7 @@ func (e *file) read(ctx context.Context, do func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, e.patience)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- e.readOn(ctx, do) }()
+	go func() { done <- contained(func() error { return e.readOn(ctx, do) }) }()
 	select {
 	case err := <-done:
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/store"
 	"github.com/gatehouse-auth/gatehouse/internal/store/reach"
 )
@@ -174,11 +175,16 @@ func (s *server) first(ctx context.Context, query string, args []any, row func(s
 	return err
 }
 
-// each asks once more on another connection where one was broken and no row had
-// come: after a server was started again all of them are. Who waited for a turn
-// has the rest of the patience, which is half of it at least: less would give up
-// statements, and their connections, whenever many ask at once.
+var errSlow = errors.New("the server did not answer in time")
+
+// each waits for a turn for half of the patience at most, and for the answer for
+// the rest. A statement that takes longer is left to itself for as long again: to
+// give it up costs its connection, which nobody has to spare when many ask at
+// once, as they do when a server is back.
 func (s *server) each(ctx context.Context, query string, args []any, row func(scanner) error) error {
+	if !storable(args) {
+		return nil
+	}
 	end := time.Now().Add(s.patience)
 	turn, cancelTurn := context.WithTimeout(ctx, s.patience/2)
 	defer cancelTurn()
@@ -186,19 +192,48 @@ func (s *server) each(ctx context.Context, query string, args []any, row func(sc
 	if err != nil {
 		return err
 	}
-	defer leave()
-	ctx, cancel := detached(ctx, end)
+	if left, bounded := store.Budget(ctx); bounded {
+		end = earlier(end, time.Now().Add(left))
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer leave()
+		done <- contained(func() error { return s.ask(ctx, query, args, row) })
+	}()
+	late := time.NewTimer(time.Until(end))
+	defer late.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-late.C:
+		s.reach.Doubt()
+		return errSlow
+	}
+}
+
+// contained returns the panic of do as an error: in a goroutine of its own it
+// would end the process.
+func contained(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = auth.Panicked(p)
+		}
+	}()
+	return do()
+}
+
+// ask asks once more on another connection where one was broken and no row had
+// come: after a server was started again all of them are.
+func (s *server) ask(ctx context.Context, query string, args []any, row func(scanner) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*s.patience)
 	defer cancel()
 	rows := 0
 	counted := func(r scanner) error {
 		rows++
 		return row(r)
 	}
-	if !storable(args) {
-		return nil
-	}
 	query = s.text(query)
-	err = s.query(ctx, query, args, counted)
+	err := s.query(ctx, query, args, counted)
 	if err != nil && rows == 0 && ctx.Err() == nil && broken(err) {
 		err = s.query(ctx, query, args, counted)
 	}

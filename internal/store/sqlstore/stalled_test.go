@@ -44,3 +44,9 @@ func TestADiskThatDoesNotAnswerIsNotWaitedFor(t *testing.T) {
 		t.Errorf("afterwards a look-up is answered %v", err)
 	}
 }
+
+func TestAPanicOnTheWayIsAnErrorAndNotTheEnd(t *testing.T) {
+	if err := contained(func() error { panic("planted") }); auth.CodeOf(err) != auth.Internal {
+		t.Errorf("it is answered %v", err)
+	}
+}
