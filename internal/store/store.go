@@ -69,7 +69,8 @@ type Accounts interface {
 
 // Memberships says which accounts belong to which tenants.
 type Memberships interface {
-	// PutMembership adds or replaces, and records a change of the subject.
+	// PutMembership adds or replaces, and records a change of the subject. Who
+	// was no member starts without sessions in the tenant.
 	PutMembership(ctx context.Context, m Membership) error
 	// DeleteMembership removes the membership with the account's sessions in
 	// the tenant, so that none is good again where the account comes back, and

@@ -11,6 +11,11 @@ import (
 // membershipID is what a membership is found by within a realm.
 type membershipID struct{ account, tenant string }
 
+// of reports whether a session is one of the account in the tenant.
+func (m membershipID) of(s store.Session) bool {
+	return s.Subject == m.account && s.Tenant == m.tenant && m.tenant != ""
+}
+
 func (m *memory) PutMembership(ctx context.Context, row store.Membership) error {
 	if err := row.Check(); err != nil {
 		return err
@@ -21,7 +26,11 @@ func (m *memory) PutMembership(ctx context.Context, row store.Membership) error 
 			return nil, notFound()
 		}
 		row.Roles = slices.Clone(row.Roles)
-		r.memberships[membershipID{row.Account, row.Tenant}] = row
+		at := membershipID{row.Account, row.Tenant}
+		if _, ok := r.memberships[at]; !ok {
+			r.dropSessions(at.of)
+		}
+		r.memberships[at] = row
 		return subjectChanged(row.Realm, row.Account), nil
 	})
 }
@@ -29,8 +38,9 @@ func (m *memory) PutMembership(ctx context.Context, row store.Membership) error 
 func (m *memory) DeleteMembership(ctx context.Context, realm, account, tenant string) error {
 	return m.write(ctx, func() ([]store.Change, error) {
 		r := m.realm(realm)
-		delete(r.memberships, membershipID{account, tenant})
-		r.dropSessions(func(s store.Session) bool { return s.Subject == account && s.Tenant == tenant && tenant != "" })
+		at := membershipID{account, tenant}
+		delete(r.memberships, at)
+		r.dropSessions(at.of)
 		return subjectChanged(realm, account), nil
 	})
 }

@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	putMembership = `INSERT INTO memberships (realm, account, tenant, unit, roles) VALUES (?, ?, ?, ?, ?)
+	replaceMembership = `UPDATE memberships SET unit = ?, roles = ? WHERE realm = ? AND account = ? AND tenant = ?`
+	putMembership     = `INSERT INTO memberships (realm, account, tenant, unit, roles) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (realm, account, tenant) DO UPDATE SET unit = excluded.unit, roles = excluded.roles`
 	deleteMembership = `DELETE FROM memberships WHERE realm = ? AND account = ? AND tenant = ?`
 	deleteTheirs     = `DELETE FROM sessions WHERE realm = ? AND subject <> '' AND subject = ? AND tenant <> '' AND tenant = ?`
@@ -23,11 +24,25 @@ func (d *database) PutMembership(ctx context.Context, m store.Membership) error 
 	}
 	roles := listText(m.Roles)
 	return d.writeWhole(ctx, "put_membership", func(t *tx) error {
-		if _, err := t.exec(putMembership, m.Realm, m.Account, m.Tenant, m.Unit, roles); err != nil {
+		n, err := t.exec(replaceMembership, m.Unit, roles, m.Realm, m.Account, m.Tenant)
+		if err == nil && n == 0 {
+			err = t.join(m, roles)
+		}
+		if err != nil {
 			return err
 		}
 		return t.record(m.Realm, store.SubjectChanged, m.Account)
 	})
+}
+
+// join adds a membership. A login that had seen an earlier one may have been
+// written after that was deleted.
+func (t *tx) join(m store.Membership, roles string) error {
+	if _, err := t.removeBy(deleteTheirs, m.Realm, m.Account, m.Tenant); err != nil {
+		return err
+	}
+	_, err := t.exec(putMembership, m.Realm, m.Account, m.Tenant, m.Unit, roles)
+	return err
 }
 
 // DeleteMembership implements [store.Memberships].

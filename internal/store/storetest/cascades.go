@@ -15,6 +15,7 @@ func Cascades(t *testing.T, b Backend) {
 		{"with a tenant go its units, memberships, keys, its sessions and those of its keys", cascadeTenant},
 		{"with a unit go the sessions of the unit", cascadeUnit},
 		{"with a membership go the sessions of the account in the tenant", cascadeMembership},
+		{"a membership that comes back takes no session with it that was written after it went", cascadeRejoin},
 		{"an account that comes back has nothing of the old one", cascadeAnew},
 		{"nothing of an account outlives it when it is deleted at once with what is added", cascadeRace},
 	})
@@ -194,6 +195,22 @@ func cascadeMembership(t *testing.T, f *fixture) {
 	f.lacks(t, member)
 	f.holds(t, abroad)
 	ok(t, f.Memberships.DeleteMembership(t.Context(), home, h.account.ID, ""))
+	f.untouched(t, h)
+	f.untouched(t, neighbour)
+}
+
+func cascadeRejoin(t *testing.T, f *fixture) {
+	h, neighbour := f.household(t, "ana"), f.household(t, "bo")
+	ok(t, f.Memberships.DeleteMembership(t.Context(), home, h.account.ID, h.tenant.ID))
+	late, member := session(f.clock, "late"), session(f.clock, "member")
+	late.Subject, late.Tenant = h.account.ID, h.tenant.ID
+	member.Subject, member.Tenant = h.account.ID, h.tenant.ID
+	f.insertSessions(t, late)
+	ok(t, f.Memberships.PutMembership(t.Context(), h.membership))
+	f.lacks(t, late)
+	f.insertSessions(t, member)
+	ok(t, f.Memberships.PutMembership(t.Context(), h.membership)) // which replaces
+	f.holds(t, member)
 	f.untouched(t, h)
 	f.untouched(t, neighbour)
 }
