@@ -174,6 +174,17 @@ func (p *process) Resume() {
 	}
 }
 
+// ResumeAfter ends a pause after d, while the test goes on.
+func (p *process) ResumeAfter(d time.Duration) {
+	p.t.Helper()
+	resumed := make(chan struct{})
+	time.AfterFunc(d, func() {
+		defer close(resumed)
+		p.Resume()
+	})
+	p.t.Cleanup(func() { <-resumed })
+}
+
 // Running reports whether the server was started and neither stopped nor killed.
 func (p *process) Running() bool { return p.cmd != nil }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/internal/auth"
 	"github.com/gatehouse-auth/gatehouse/internal/testserver"
@@ -164,7 +163,7 @@ func TestRefusesToOpen(t *testing.T) {
 func TestWaitsForAServerThatIsSlowAtTheStart(t *testing.T) {
 	server := testserver.Redis(t)
 	server.Pause()
-	time.AfterFunc(2*dialTimeout, server.Resume)
+	server.ResumeAfter(2 * dialTimeout)
 	s := openURL(t, Options{URL: auth.NewSecret(server.URL())})
 	must(t, s.InsertSession(t.Context(), example("ann")))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -44,6 +43,6 @@ func TestEveryAddressOfEveryServerHasItsTurn(t *testing.T) {
 func TestTheFirstConnectionWaitsForAServerThatIsSlow(t *testing.T) {
 	pg := testserver.Postgres(t)
 	pg.Pause()
-	time.AfterFunc(3*connectWait, pg.Resume)
+	pg.ResumeAfter(3 * connectWait)
 	insert(t, openServer(t, pg.DSN(), patient), 0)
 }
