@@ -86,8 +86,11 @@ const lockWait = 250 * time.Millisecond
 // fileLookup is how long a guarded request waits for its look-up where that is in
 // a file of this machine, which takes microseconds or meets a disk that does not
 // answer, and in Redis once at most. Of a server of SQL it may take several calls,
-// each of which is bounded there. Tests on a busy machine wait longer.
+// each of which is bounded there.
 var fileLookup = 250 * time.Millisecond
+
+// storeTime is how long a call of a dialect waits for the store in all.
+var storeTime = gateway.DefaultStoreTime
 
 // lookupTimeout is how long a look-up may take, 0 for the default.
 func (s storage) lookupTimeout() time.Duration {
@@ -114,7 +117,7 @@ func (a *App) open(ctx context.Context) (*gateway.Runtime, error) {
 	}
 	rt := gateway.NewRuntime(gateway.RuntimeConfig{
 		Store: rows, Ring: ring, Now: now, MaxStaleness: time.Duration(a.MaxStaleness),
-		Grace: time.Duration(a.Grace), LookupTimeout: a.state.at.lookupTimeout(), KeyLifetime: time.Duration(a.SigningKeyLifetime),
+		Grace: time.Duration(a.Grace), LookupTimeout: a.state.at.lookupTimeout(), StoreTime: storeTime, KeyLifetime: time.Duration(a.SigningKeyLifetime),
 		Failed: logFailed, Turned: logTurned,
 	})
 	// One clear error here in place of logins that are answered 500.

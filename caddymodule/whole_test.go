@@ -92,6 +92,8 @@ func startSetting(t *testing.T, s setting) *whole {
 // prepare chooses folders and addresses and starts the upstream.
 func prepare(t testing.TB) *whole {
 	t.Helper()
+	// With the race detector on a busy machine a store is not late for anybody.
+	fileLookup, storeTime = 3*time.Second, 3*time.Second
 	dir := t.TempDir()
 	for _, name := range []string{"XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"} {
 		t.Setenv(name, dir)
