@@ -24,6 +24,10 @@ type fact struct {
 type history struct {
 	// bound is how long after its end a token may still pass.
 	bound time.Duration
+	// behind says that a balancer asks, which answers 502 where a gateway ended
+	// an idle connection in the moment in which it was used: nobody knows then
+	// whether the request was carried out.
+	behind bool
 
 	mu     sync.Mutex
 	facts  []*fact
@@ -89,11 +93,18 @@ func (h *history) revoked(who string, f *fact, r reply) {
 	case r.err == nil && r.status == http.StatusOK:
 		h.end(f, r.got)
 		h.count("revocations")
+	case h.cut(r):
+		h.count("cut")
 	case unavailable(r):
 		h.count("unavailable")
 	default:
 		h.complain("%s: a revocation is answered %v", who, r)
 	}
+}
+
+// cut reports whether the way of a request ended under it.
+func (h *history) cut(r reply) bool {
+	return h.behind && r.err == nil && r.status == http.StatusBadGateway
 }
 
 // presented takes the answer to a token.

@@ -54,7 +54,7 @@ func TestGatewaysAreReplacedOneAfterTheOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	balancer.start("run")
-	l := &loaded{t, &history{bound: failoverStaleness, counts: map[string]int{}}, []*node{balancer}, key, rows}
+	l := &loaded{t, &history{bound: failoverStaleness, counts: map[string]int{}, behind: true}, []*node{balancer}, key, rows}
 	end := l.load(6)
 	defer end()
 	for i, n := range nodes {
@@ -82,8 +82,15 @@ func TestGatewaysAreReplacedOneAfterTheOther(t *testing.T) {
 	if n := l.tally()["unavailable"]; n > 0 {
 		t.Errorf("%d requests were answered 503", n)
 	}
+	if n := l.tally()["cut"]; n > mostCut {
+		t.Errorf("%d requests were answered 502", n)
+	}
 	l.judged()
 }
+
+// mostCut is how many requests may meet a connection that ends: of six clients,
+// one in each of three replacements.
+const mostCut = 3
 
 // goesOn waits until another forty requests were answered.
 func (l *loaded) goesOn() {

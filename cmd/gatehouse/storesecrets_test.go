@@ -100,7 +100,7 @@ func TestStoreThatCannotBeOpened(t *testing.T) {
 		{"a port where nobody listens", database("gatehouse", closed, "gatehouse"), sessions, "the PostgreSQL store gatehouse at " + closed + " cannot be reached", true},
 		{"TLS that the server has not", right + "?sslmode=require", sessions, "server refused TLS connection", true},
 		{"a URL that cannot be read", "postgres://gatehouse:" + planted + "%zz@h/gatehouse", sessions, "store postgres: the address of the PostgreSQL store is not understood", false},
-		{"a password with a slash in it", "postgres://gatehouse:" + planted + "/x@" + p.Address() + "/gatehouse", sessions, "store postgres: the address of the PostgreSQL store is not understood", false},
+		{"a password with a slash in it", "postgres://gatehouse:" + planted + "/x@" + p.Address() + "/gatehouse", sessions, "store postgres: the address of the PostgreSQL store has an @ that ends no password", false},
 		{"the URL of another store", sessions, sessions, "store postgres: the address of the PostgreSQL store is not understood", false},
 		{"a certificate that is not there", right + "?sslmode=verify-full&sslrootcert=/nowhere/ca.pem", sessions, "names a file that cannot be read: open /nowhere/ca.pem: no such file", false},
 		{"no URL", "", sessions, "store postgres: {env.DATABASE_URL} is empty or not set", false},
