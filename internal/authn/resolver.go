@@ -121,7 +121,11 @@ func (r *Resolver) ResolveTrusting(
 		}
 	}
 	r.misses.Add(1)
-	v, err := r.fill(ctx, question{trust, realm, c}, k)
+	q := question{trust, realm, c}
+	v, err := r.fill(ctx, q, k)
+	if err == nil && v.over(now) { // it was looked up for who asked before its end
+		v, err = r.fill(ctx, q, k)
+	}
 	if err != nil {
 		return r.spare(ctx, k, now, err)
 	}

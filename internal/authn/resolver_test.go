@@ -265,6 +265,27 @@ func TestAFillThatRacedWithARevokeLoses(t *testing.T) {
 	})
 }
 
+func TestCallersAfterTheEndOfATokenDoNotPassWithALookupFromBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		synctest.Wait()
+		release := w.hold()
+		w.clock.Add(int64(time.Hour))
+		late := make(chan error, 1)
+		go func() {
+			_, err := w.r.Resolve(w.ctx, realm, w.bearer())
+			late <- err
+		}()
+		synctest.Wait() // it has joined
+		if err := release(); err != nil {
+			t.Errorf("who asked in time is refused: %v", err)
+		}
+		if e := auth.AsError(<-late); e == nil || e.Reason != auth.ReasonExpired {
+			t.Errorf("who asked after the end: %v", e)
+		}
+	})
+}
+
 func TestCallersAfterAChangeDoNotJoinALookupFromBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -23,6 +23,13 @@ type Verdict struct {
 	outside *issuer.Key
 }
 
+// over reports whether the credential has ended by an instant in Unix
+// nanoseconds.
+func (v *Verdict) over(now int64) bool {
+	expires := v.Principal.Expires
+	return !expires.IsZero() && now >= expires.UnixNano() || v.idle != nil && !v.idle.live(now)
+}
+
 // Admits reports whether the caller may come from this address. Each list that
 // is not empty must hold it.
 func (v *Verdict) Admits(a netip.Addr) bool {
