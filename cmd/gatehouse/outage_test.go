@@ -166,6 +166,9 @@ func (p *place) away(o outage) {
 	var once sync.Once
 	end := func() { once.Do(o.end) }
 	defer end()
+	if o.name == laterSchema {
+		p.eventually("it is noticed", func() bool { status, _ := p.health(); return status != "ok" })
+	}
 	began := time.Now()
 	stop := make(chan struct{})
 	time.AfterFunc(outageLasts, func() { close(stop) })

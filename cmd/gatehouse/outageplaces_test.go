@@ -52,11 +52,15 @@ func postgresPlace(t *testing.T, server *testserver.PostgresServer) (*place, []o
 			run("ALTER SYSTEM RESET default_transaction_read_only"), true, false,
 		},
 		outage{
-			"another node brought the schema further",
+			laterSchema,
 			run("INSERT INTO schema_migrations (version, name, applied) VALUES (99, 'later', 0)"),
 			run("DELETE FROM schema_migrations WHERE version = 99"), false, false,
 		})
 }
+
+// laterSchema is an outage that a gateway notices by its heartbeat: until then the
+// store answers as before.
+const laterSchema = "another node brought the schema further"
 
 // redisPlace is a place with its sessions in Redis.
 func redisPlace(t *testing.T) (*place, []outage) {
